@@ -1,0 +1,49 @@
+package io.asyncbatch.flink.invoker;
+
+import org.apache.flink.annotation.Internal;
+
+import java.util.concurrent.CompletionStage;
+
+/**
+ * The seam between the operator, which owns batching, deadlines, ordering and state, and whatever
+ * computes a batch: a Python worker, a Java function.
+ *
+ * <p>All methods are called by the task's mailbox thread. {@link #open} may block until the other
+ * side is ready; {@link #invoke}, {@link #timeout} and {@link #cancel} never block. The returned
+ * stages may be completed by any thread, also before the method returns.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+public interface BatchInvoker<IN, OUT> extends AutoCloseable {
+
+    /**
+     * Starts whatever computes batches and waits until it can take the first one.
+     *
+     * @throws Exception if it cannot be started; {@link #close} is still called
+     */
+    void open(InvokerContext context) throws Exception;
+
+    /**
+     * Hands a batch over. The stage completes with a {@link BatchOutcome}; completing it
+     * exceptionally means that the invoker itself is broken, and fails the task.
+     */
+    CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request);
+
+    /**
+     * Cancels the request's running invocation and asks for its substitute results. The stage that
+     * {@link #invoke} returned for it may or may not complete; what it yields is no longer used.
+     */
+    CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request);
+
+    /** Cancels the running invocation of a batch that nobody waits for any more, if there is one. */
+    void cancel(BatchRequest<IN> request);
+
+    /**
+     * Ends everything that {@link #open} started and waits for it, within seconds. Idempotent, and
+     * safe after a failed or interrupted {@link #open}.
+     */
+    @Override
+    void close() throws Exception;
+}

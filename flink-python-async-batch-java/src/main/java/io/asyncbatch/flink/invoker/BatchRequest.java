@@ -1,0 +1,17 @@
+package io.asyncbatch.flink.invoker;
+
+import org.apache.flink.annotation.Internal;
+
+import java.util.List;
+
+/**
+ * One invocation of one batch, as the operator hands it to a {@link BatchInvoker}. Immutable; the
+ * operator never changes the inputs once a request holds them.
+ *
+ * @param batchId identifies the batch within the operator's life, from 1
+ * @param attempt number of this invocation of the batch, from 1
+ * @param inputs the batch's rows in input order, never empty
+ * @param <IN> type of the inputs
+ */
+@Internal
+public record BatchRequest<IN>(long batchId, int attempt, List<IN> inputs) {}

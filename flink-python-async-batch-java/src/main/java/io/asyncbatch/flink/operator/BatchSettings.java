@@ -1,0 +1,61 @@
+package io.asyncbatch.flink.operator;
+
+import org.apache.flink.annotation.Internal;
+
+import java.io.Serializable;
+
+/**
+ * What the user asked of one batching operator. Immutable; checked when it is made, so that a wrong
+ * value is refused while the job graph is built.
+ *
+ * @param outputMode order in which results leave
+ * @param batchSize most rows of one batch, at least 1
+ * @param batchTimeoutMillis a batch closes this long after its first row; {@link #NO_BATCH_TIMEOUT}
+ *     to wait for more rows or the end of input
+ * @param timeoutMillis deadline of a batch from its dispatch, over all attempts, at least 1
+ * @param capacity most batches that are invoked or await emission, at least 1
+ * @param maxBatchBytes a batch closes before a row that would take it past this size, at least 1
+ */
+@Internal
+public record BatchSettings(
+        OutputMode outputMode,
+        int batchSize,
+        long batchTimeoutMillis,
+        long timeoutMillis,
+        int capacity,
+        long maxBatchBytes)
+        implements Serializable {
+
+    /** Value of {@link #batchTimeoutMillis} when a partial batch never closes by time. */
+    public static final long NO_BATCH_TIMEOUT = 0;
+
+    /** Order in which results leave the operator. */
+    public enum OutputMode {
+        ORDERED,
+        UNORDERED
+    }
+
+    public BatchSettings {
+        if (outputMode == null) {
+            throw new IllegalArgumentException("output mode must be ORDERED or UNORDERED");
+        }
+        requireAtLeastOne("batch_size", batchSize);
+        requireAtLeastOne("timeout", timeoutMillis);
+        requireAtLeastOne("capacity", capacity);
+        requireAtLeastOne("max_batch_bytes", maxBatchBytes);
+        if (batchTimeoutMillis < NO_BATCH_TIMEOUT) {
+            throw new IllegalArgumentException(
+                    "batch_timeout must be positive, got " + batchTimeoutMillis + " ms");
+        }
+    }
+
+    public boolean hasBatchTimeout() {
+        return batchTimeoutMillis != NO_BATCH_TIMEOUT;
+    }
+
+    private static void requireAtLeastOne(String option, long value) {
+        if (value < 1) {
+            throw new IllegalArgumentException(option + " must be positive, got " + value);
+        }
+    }
+}
