@@ -1,0 +1,151 @@
+package io.asyncbatch.flink.graph;
+
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.ExecutionConfig;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+
+import io.asyncbatch.flink.arrow.ArrowSchemas;
+import io.asyncbatch.flink.arrow.RowSizes;
+import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
+import io.asyncbatch.flink.operator.BatchSettings;
+import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.worker.PythonFunction;
+import io.asyncbatch.flink.worker.PythonInvokerFactory;
+import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
+import io.asyncbatch.flink.worker.WorkerLimits;
+
+/**
+ * Builds the transformation of one {@code *_wait_batch} call of the Python API. Used by the client's
+ * thread, through Py4J; the setters take exactly what Py4J passes.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+public final class PythonAsyncBatchTransformation<IN, OUT> {
+
+    private final DataStream<IN> input;
+    private final TypeInformation<OUT> outputType;
+
+    private String name = "async batch wait operator";
+    private PythonFunction function;
+    private OutputMode outputMode;
+    private int batchSize;
+    private long batchTimeoutMillis = BatchSettings.NO_BATCH_TIMEOUT;
+    private long timeoutMillis;
+    private int capacity;
+    private long maxBatchBytes;
+    private long maxFrameBytes;
+    private long openTimeoutMillis;
+
+    private PythonAsyncBatchTransformation(
+            DataStream<IN> input, TypeInformation<OUT> outputType) {
+        this.input = input;
+        this.outputType = outputType;
+    }
+
+    /**
+     * Begins a transformation.
+     *
+     * @throws io.asyncbatch.flink.arrow.UnsupportedElementTypeException if elements of either type
+     *     cannot be sent to a Python worker
+     */
+    public static <IN, OUT> PythonAsyncBatchTransformation<IN, OUT> of(
+            DataStream<IN> input, TypeInformation<OUT> outputType) {
+        ArrowSchemas.forType(input.getType());
+        ArrowSchemas.forType(outputType);
+        return new PythonAsyncBatchTransformation<>(input, outputType);
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> name(String name) {
+        this.name = name;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> function(String className, byte[] pickled) {
+        this.function = new PythonFunction(className, pickled);
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> outputMode(String outputMode) {
+        this.outputMode = OutputMode.valueOf(outputMode);
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> batchSize(int batchSize) {
+        this.batchSize = batchSize;
+        return this;
+    }
+
+    /** Not called where a partial batch waits for more rows. */
+    public PythonAsyncBatchTransformation<IN, OUT> batchTimeoutMillis(long batchTimeoutMillis) {
+        this.batchTimeoutMillis = batchTimeoutMillis;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> timeoutMillis(long timeoutMillis) {
+        this.timeoutMillis = timeoutMillis;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> capacity(int capacity) {
+        this.capacity = capacity;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> maxBatchBytes(long maxBatchBytes) {
+        this.maxBatchBytes = maxBatchBytes;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> maxFrameBytes(long maxFrameBytes) {
+        this.maxFrameBytes = maxFrameBytes;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> openTimeoutMillis(long openTimeoutMillis) {
+        this.openTimeoutMillis = openTimeoutMillis;
+        return this;
+    }
+
+    /**
+     * Adds the transformation to the job.
+     *
+     * @throws IllegalArgumentException if an option is out of its range or contradicts another
+     */
+    public SingleOutputStreamOperator<OUT> apply() {
+        if (maxBatchBytes > maxFrameBytes) {
+            throw new IllegalArgumentException(
+                    "max_batch_bytes must be at most max_frame_bytes="
+                            + maxFrameBytes
+                            + ", got "
+                            + maxBatchBytes);
+        }
+        ExecutionConfig config = input.getExecutionConfig();
+        BatchSettings settings =
+                new BatchSettings(
+                        outputMode,
+                        batchSize,
+                        batchTimeoutMillis,
+                        timeoutMillis,
+                        capacity,
+                        maxBatchBytes);
+        PythonInvokerFactory<IN, OUT> invokerFactory =
+                new PythonInvokerFactory<>(
+                        function,
+                        input.getType(),
+                        outputType,
+                        new SubmittedPythonConfiguration(input.getExecutionEnvironment()),
+                        new WorkerLimits(openTimeoutMillis, maxFrameBytes));
+        return input.transform(
+                name,
+                outputType,
+                new AsyncBatchWaitOperatorFactory<>(
+                        settings,
+                        invokerFactory,
+                        RowSizes.estimator(input.getType())::applyAsLong,
+                        outputType.createSerializer(config.getSerializerConfig())));
+    }
+}

@@ -1,0 +1,67 @@
+package io.asyncbatch.flink.worker;
+
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+
+import com.google.protobuf.ByteString;
+
+import io.asyncbatch.flink.arrow.ArrowSchemas;
+import io.asyncbatch.flink.proto.BatchChannel;
+import io.asyncbatch.flink.proto.FunctionType;
+import io.asyncbatch.flink.proto.UserDefinedAsyncBatchFunction;
+import io.asyncbatch.flink.worker.channel.ConnectionListener;
+
+import java.io.IOException;
+
+/** Tells a worker all it needs to run the function. Stateless. */
+final class FunctionDescription {
+
+    private FunctionDescription() {}
+
+    static UserDefinedAsyncBatchFunction describe(
+            PythonFunction function,
+            TypeInformation<?> inputType,
+            TypeInformation<?> outputType,
+            RuntimeContext runtimeContext,
+            ConnectionListener listener,
+            long maxFrameBytes,
+            boolean metricsEnabled)
+            throws IOException {
+        return UserDefinedAsyncBatchFunction.newBuilder()
+                .setFunctionType(FunctionType.ASYNC_BATCH)
+                .setPayload(ByteString.copyFrom(function.pickled()))
+                .setFunctionName(function.className())
+                .setRuntimeContext(describe(runtimeContext))
+                .setChannel(describe(listener, maxFrameBytes))
+                .setInputSchema(
+                        ByteString.copyFrom(
+                                ArrowSchemas.toBytes(ArrowSchemas.forType(inputType))))
+                .setOutputSchema(
+                        ByteString.copyFrom(
+                                ArrowSchemas.toBytes(ArrowSchemas.forType(outputType))))
+                .setMetricsEnabled(metricsEnabled)
+                .build();
+    }
+
+    private static io.asyncbatch.flink.proto.RuntimeContext describe(RuntimeContext context) {
+        TaskInfo task = context.getTaskInfo();
+        return io.asyncbatch.flink.proto.RuntimeContext.newBuilder()
+                .setTaskName(task.getTaskName())
+                .setTaskNameWithSubtasks(task.getTaskNameWithSubtasks())
+                .setNumberOfParallelSubtasks(task.getNumberOfParallelSubtasks())
+                .setMaxNumberOfParallelSubtasks(task.getMaxNumberOfParallelSubtasks())
+                .setIndexOfThisSubtask(task.getIndexOfThisSubtask())
+                .setAttemptNumber(task.getAttemptNumber())
+                .putAllJobParameters(context.getGlobalJobParameters())
+                .build();
+    }
+
+    private static BatchChannel describe(ConnectionListener listener, long maxFrameBytes)
+            throws IOException {
+        BatchChannel.Builder channel = BatchChannel.newBuilder().setMaxFrameBytes(maxFrameBytes);
+        listener.socketPath().ifPresent(path -> channel.setUnixSocketPath(path.toString()));
+        listener.loopbackPort().ifPresent(channel::setLoopbackPort);
+        return channel.build();
+    }
+}

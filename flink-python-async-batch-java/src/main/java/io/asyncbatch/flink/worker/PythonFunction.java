@@ -1,0 +1,14 @@
+package io.asyncbatch.flink.worker;
+
+import org.apache.flink.annotation.Internal;
+
+import java.io.Serializable;
+
+/**
+ * A user's Python function as it was submitted. Immutable.
+ *
+ * @param className class of the function, for logs and errors
+ * @param pickled the cloudpickled function; unpickled by the worker only
+ */
+@Internal
+public record PythonFunction(String className, byte[] pickled) implements Serializable {}

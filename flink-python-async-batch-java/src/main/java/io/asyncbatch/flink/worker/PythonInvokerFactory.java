@@ -1,0 +1,45 @@
+package io.asyncbatch.flink.worker;
+
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+
+import io.asyncbatch.flink.invoker.BatchInvoker;
+import io.asyncbatch.flink.invoker.BatchInvokerFactory;
+
+/**
+ * Creates the invoker that runs a Python function in a worker process. Immutable; travels with the
+ * job graph.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+public final class PythonInvokerFactory<IN, OUT> implements BatchInvokerFactory<IN, OUT> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final PythonFunction function;
+    private final TypeInformation<IN> inputType;
+    private final TypeInformation<OUT> outputType;
+    private final SubmittedPythonConfiguration configuration;
+    private final WorkerLimits limits;
+
+    public PythonInvokerFactory(
+            PythonFunction function,
+            TypeInformation<IN> inputType,
+            TypeInformation<OUT> outputType,
+            SubmittedPythonConfiguration configuration,
+            WorkerLimits limits) {
+        this.function = function;
+        this.inputType = inputType;
+        this.outputType = outputType;
+        this.configuration = configuration;
+        this.limits = limits;
+    }
+
+    @Override
+    public BatchInvoker<IN, OUT> createInvoker() {
+        return new PythonProcessInvoker<>(
+                function, inputType, outputType, configuration.get(), limits);
+    }
+}

@@ -1,0 +1,38 @@
+package io.asyncbatch.flink.worker;
+
+import org.apache.flink.annotation.PublicEvolving;
+
+import io.asyncbatch.flink.worker.process.WorkerProcess;
+
+import javax.annotation.Nullable;
+
+/**
+ * A Python worker ended, or left its batch channel, while it was needed. The message tells its exit
+ * status and the end of what it printed and logged.
+ */
+@PublicEvolving
+public final class PythonWorkerDiedException extends Exception {
+
+    private static final long serialVersionUID = 1L;
+
+    PythonWorkerDiedException(
+            String functionName,
+            int batchesInFlight,
+            WorkerProcess process,
+            @Nullable Throwable cause) {
+        super(
+                "The Python worker of "
+                        + functionName
+                        + (process.isAlive() ? " left its batch channel (" : " died (")
+                        + process.describeState()
+                        + ") with "
+                        + batchesInFlight
+                        + " batches in flight"
+                        + describeOutput(process.outputTail()),
+                cause);
+    }
+
+    private static String describeOutput(String tail) {
+        return tail.isEmpty() ? "" : ". The end of its output:\n" + tail;
+    }
+}

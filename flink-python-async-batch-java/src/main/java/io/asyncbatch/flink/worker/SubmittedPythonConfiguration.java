@@ -1,0 +1,44 @@
+package io.asyncbatch.flink.worker;
+
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.python.util.PythonConfigUtil;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+
+import java.io.IOException;
+import java.io.ObjectOutputStream;
+import java.io.Serializable;
+
+/**
+ * The Python options of a job as they are when the job is submitted. On the client it points to the
+ * environment; what travels is a copy of the options taken while the job graph is serialized, so
+ * dependencies that a program adds after the call that made the operator count too. Used by one
+ * thread at a time.
+ */
+@Internal
+public final class SubmittedPythonConfiguration implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    private final transient StreamExecutionEnvironment environment;
+    private Configuration configuration;
+
+    public SubmittedPythonConfiguration(StreamExecutionEnvironment environment) {
+        this.environment = environment;
+        this.configuration = new Configuration();
+    }
+
+    /** The options as they were submitted. */
+    Configuration get() {
+        return configuration;
+    }
+
+    private void writeObject(ObjectOutputStream out) throws IOException {
+        if (environment != null) {
+            // Registers nothing anew: PyFlink did so when it generated the stream graph, under
+            // names that derive from the files' paths.
+            configuration = PythonConfigUtil.extractPythonConfiguration(environment.getConfiguration());
+        }
+        out.defaultWriteObject();
+    }
+}

@@ -1,0 +1,119 @@
+package io.asyncbatch.flink.worker.control;
+
+import io.asyncbatch.flink.worker.process.WorkerProcess;
+
+import org.apache.beam.model.pipeline.v1.RunnerApi;
+import org.apache.beam.runners.fnexecution.artifact.ArtifactRetrievalService;
+import org.apache.beam.runners.fnexecution.control.ControlClientPool;
+import org.apache.beam.runners.fnexecution.control.FnApiControlClientPoolService;
+import org.apache.beam.runners.fnexecution.control.InstructionRequestHandler;
+import org.apache.beam.runners.fnexecution.environment.EnvironmentFactory;
+import org.apache.beam.runners.fnexecution.environment.RemoteEnvironment;
+import org.apache.beam.runners.fnexecution.logging.GrpcLoggingService;
+import org.apache.beam.runners.fnexecution.provisioning.StaticGrpcProvisionService;
+import org.apache.beam.sdk.fn.IdGenerator;
+import org.apache.beam.sdk.fn.server.GrpcFnServer;
+import org.apache.beam.sdk.fn.server.ServerFactory;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeoutException;
+
+import javax.annotation.Nullable;
+
+/**
+ * Starts the worker process when Beam asks for the environment, and waits until its harness has
+ * connected. Used by the thread that opens the worker.
+ *
+ * <p>Beam's own process factory keeps the process to itself; here its exit status, output and end
+ * are the invoker's business.
+ */
+final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentFactory.Provider {
+
+    /** Environment variable that hands the secret over; argv would show it to every user. */
+    static final String SECRET_VARIABLE = "_ASYNC_BATCH_SECRET";
+
+    private static final Duration LIVENESS_CHECK = Duration.ofMillis(100);
+
+    private final String workerName;
+    private final WorkerCommand command;
+    private final String secret;
+    private final ServerFactory serverFactory;
+    private final long timeoutMillis;
+
+    private String provisionEndpoint;
+    private ControlClientPool.Source clients;
+    @Nullable private volatile WorkerProcess process;
+
+    WorkerEnvironmentFactory(
+            String workerName,
+            WorkerCommand command,
+            String secret,
+            ServerFactory serverFactory,
+            long timeoutMillis) {
+        this.workerName = workerName;
+        this.command = command;
+        this.secret = secret;
+        this.serverFactory = serverFactory;
+        this.timeoutMillis = timeoutMillis;
+    }
+
+    /** The process, once it was started. */
+    @Nullable
+    WorkerProcess process() {
+        return process;
+    }
+
+    @Override
+    public ServerFactory getServerFactory() {
+        return serverFactory;
+    }
+
+    @Override
+    public EnvironmentFactory createEnvironmentFactory(
+            GrpcFnServer<FnApiControlClientPoolService> controlServer,
+            GrpcFnServer<GrpcLoggingService> loggingServer,
+            GrpcFnServer<ArtifactRetrievalService> retrievalServer,
+            GrpcFnServer<StaticGrpcProvisionService> provisioningServer,
+            ControlClientPool clientPool,
+            IdGenerator idGenerator) {
+        provisionEndpoint = provisioningServer.getApiServiceDescriptor().getUrl();
+        clients = clientPool.getSource();
+        return this;
+    }
+
+    @Override
+    public RemoteEnvironment createEnvironment(RunnerApi.Environment environment, String workerId)
+            throws Exception {
+        Map<String, String> variables = new HashMap<>(command.environment());
+        variables.put(SECRET_VARIABLE, secret);
+        WorkerProcess started =
+                WorkerProcess.start(
+                        workerName,
+                        command.commandLine(workerId, provisionEndpoint),
+                        variables,
+                        command.workingDirectory());
+        process = started;
+        return RemoteEnvironment.forHandler(environment, awaitHarness(workerId, started));
+    }
+
+    private InstructionRequestHandler awaitHarness(String workerId, WorkerProcess started)
+            throws Exception {
+        long deadline = System.nanoTime() + timeoutMillis * 1_000_000;
+        while (true) {
+            try {
+                return clients.take(workerId, LIVENESS_CHECK);
+            } catch (TimeoutException e) {
+                if (!started.isAlive()) {
+                    throw new WorkerBootException("ended before it was ready", started);
+                }
+                if (System.nanoTime() - deadline >= 0) {
+                    throw new WorkerBootException(
+                            "did not connect within " + timeoutMillis + " ms (open_timeout)",
+                            started);
+                }
+            }
+        }
+    }
+}

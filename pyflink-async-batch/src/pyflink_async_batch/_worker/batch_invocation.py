@@ -1,0 +1,157 @@
+"""One batch on its way through the user's coroutine, from its inputs to the frame that answers it."""
+
+import asyncio
+import inspect
+from typing import Any, Callable, List, Optional
+
+from pyflink_async_batch._proto import async_batch_pb2
+from pyflink_async_batch._worker import failures, result_check
+from pyflink_async_batch._worker.result_encoder import ResultEncoder
+
+Failure = async_batch_pb2.Failure
+FrameHeader = async_batch_pb2.FrameHeader
+
+# How long a cancelled coroutine may clean up before timeout_batch runs without waiting for it.
+_CANCEL_SECONDS = 1.0
+
+
+class Answerer:
+    """
+    Turns what user code returned or raised into a RESULT or FAILURE frame.
+
+    :param send: sends a header and a body.
+    :param encoder: encodes results of the function's output type.
+    :param max_frame_bytes: largest body that may be sent.
+    """
+
+    def __init__(
+        self, send: Callable[[Any, Any], None], encoder: ResultEncoder, max_frame_bytes: int
+    ) -> None:
+        self._send = send
+        self._encoder = encoder
+        self._max_frame_bytes = max_frame_bytes
+
+    def result(self, request: Any, results: Any, method: str) -> None:
+        """Answers a request with what a user's method returned, or says why it cannot."""
+        try:
+            checked = result_check.check(results, method, request.row_count)
+            body = self._encoder.encode(checked)
+            if len(body) > self._max_frame_bytes:
+                raise result_check.InvalidResultError(
+                    "The result of '%s' for %d inputs is %d bytes, more than the transport takes: "
+                    "max_frame_bytes=%d" % (method, len(checked), len(body), self._max_frame_bytes)
+                )
+        except Exception as error:
+            # Whatever is raised, also by the results' own code such as a __reduce__ that fails.
+            self.failure(request, error, Failure.INVALID_RESULT)
+        else:
+            self._send(
+                FrameHeader(
+                    kind=async_batch_pb2.RESULT,
+                    batch_id=request.batch_id,
+                    attempt=request.attempt,
+                    answers=request.kind,
+                    row_count=len(checked),
+                ),
+                body,
+            )
+
+    def failure(self, request: Any, error: BaseException, kind: Any) -> None:
+        """Answers a request with an exception."""
+        self._send(
+            FrameHeader(
+                kind=async_batch_pb2.FAILURE,
+                batch_id=request.batch_id,
+                attempt=request.attempt,
+                answers=request.kind,
+                failure=failures.describe(error, kind),
+            ),
+            None,
+        )
+
+
+class BatchInvocation:
+    """
+    A running ``async_invoke_batch`` call and, if its deadline passes, the ``timeout_batch`` call
+    that replaces it. Lives on the event loop's thread.
+
+    :param function: the user's function.
+    :param answerer: sends the one answer of each call.
+    """
+
+    def __init__(self, function: Any, answerer: Answerer) -> None:
+        self._function = function
+        self._answerer = answerer
+        self._task: Optional["asyncio.Task[None]"] = None
+        self._wanted = True
+
+    def invoke(self, request: Any, inputs: List[Any]) -> "asyncio.Task[None]":
+        """Starts the user's coroutine."""
+        self._task = asyncio.get_running_loop().create_task(self._invoke(request, inputs))
+        return self._task
+
+    def time_out(self, request: Any, inputs: List[Any]) -> "asyncio.Task[None]":
+        """Cancels the user's coroutine and starts ``timeout_batch`` in its place."""
+        cancelled = self._task
+        self.cancel()
+        self._wanted = True
+        self._task = asyncio.get_running_loop().create_task(
+            self._time_out(request, inputs, cancelled)
+        )
+        return self._task
+
+    def cancel(self) -> None:
+        """Cancels what runs; nothing is answered any more."""
+        self._wanted = False
+        if self._task is not None:
+            self._task.cancel()
+
+    def is_done(self) -> bool:
+        """Whether nothing runs for this batch any more."""
+        return self._task is None or self._task.done()
+
+    async def _invoke(self, request: Any, inputs: List[Any]) -> None:
+        task = asyncio.current_task()
+        method = self._name("async_invoke_batch")
+        try:
+            results = self._function.async_invoke_batch(inputs)
+            if not inspect.isawaitable(results):
+                raise result_check.InvalidResultError(
+                    "'%s' should return an awaitable, but returned '%s'."
+                    % (method, type(results).__name__)
+                )
+            results = await results
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            # Also CancelledError, SystemExit and KeyboardInterrupt: raised by user code they are
+            # failures of a batch like any other; let through, they would strand it or end the loop.
+            if self._is_wanted(task):
+                self._answerer.failure(request, error, Failure.USER_CODE)
+        else:
+            if self._is_wanted(task):
+                self._answerer.result(request, results, method)
+
+    def _is_wanted(self, task: Optional["asyncio.Task[None]"]) -> bool:
+        """False for a coroutine that was cancelled but returned all the same."""
+        return self._wanted and self._task is task
+
+    async def _time_out(
+        self, request: Any, inputs: List[Any], cancelled: Optional["asyncio.Task[None]"]
+    ) -> None:
+        method = self._name("timeout_batch")
+        try:
+            if cancelled is not None and not cancelled.done():
+                await asyncio.wait({cancelled}, timeout=_CANCEL_SECONDS)
+            results = self._function.timeout_batch(inputs)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if self._wanted:
+                self._answerer.failure(request, error, Failure.TIMEOUT_HANDLER)
+        else:
+            if self._wanted:
+                self._answerer.result(request, results, method)
+
+    def _name(self, method: str) -> str:
+        return "%s.%s" % (type(self._function).__name__, method)

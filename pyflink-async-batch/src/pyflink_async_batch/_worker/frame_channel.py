@@ -1,0 +1,138 @@
+"""
+The worker's end of the batch channel: frames of a protobuf header and a body, in both directions,
+on the event loop that runs the user's coroutines.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Any, Callable, Optional, Union
+
+from pyflink_async_batch._proto import async_batch_pb2
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+# fixed32 header length, fixed64 body length, little-endian.
+_PREFIX = struct.Struct("<IQ")
+_MAX_HEADER_BYTES = 1024 * 1024
+_RECEIVE_BYTES = 256 * 1024
+# Joining a body to its head costs a copy and saves a system call.
+_JOIN_BODY_BYTES = 64 * 1024
+
+
+class FrameError(Exception):
+    """The operator sent something that is not a frame of the protocol."""
+
+
+class FrameChannel(asyncio.BufferedProtocol):
+    """
+    A connection to the operator. Lives on the event loop's thread.
+
+    :param on_frame: called with header and body of each frame; the body is only valid during the
+                     call, as the buffer behind it is used again.
+    :param on_closed: called once when nothing more will arrive, with the reason if there is one.
+    :param max_frame_bytes: largest header plus body that is accepted.
+    """
+
+    def __init__(
+        self,
+        on_frame: Callable[[Any, memoryview], None],
+        on_closed: Callable[[Optional[BaseException]], None],
+        max_frame_bytes: int,
+    ) -> None:
+        self._on_frame = on_frame
+        self._on_closed = on_closed
+        self._max_frame_bytes = max_frame_bytes
+        self._transport: Optional[asyncio.Transport] = None
+        self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
+        self._start = 0
+        self._end = 0
+        self._error: Optional[BaseException] = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, error: Optional[BaseException]) -> None:
+        self._on_closed(self._error or error)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer[self._end :]
+
+    def buffer_updated(self, count: int) -> None:
+        self._end += count
+        try:
+            self._hand_whole_frames_on()
+        except FrameError as error:
+            self._error = error
+            assert self._transport is not None
+            self._transport.abort()
+
+    def _hand_whole_frames_on(self) -> None:
+        needed = _PREFIX.size
+        while self._end - self._start >= _PREFIX.size:
+            header_bytes, body_bytes = _PREFIX.unpack_from(self._buffer, self._start)
+            if header_bytes > _MAX_HEADER_BYTES or (
+                header_bytes + body_bytes > self._max_frame_bytes + _MAX_HEADER_BYTES
+            ):
+                raise FrameError(
+                    "frame length must be at most max_frame_bytes=%d: header=%d, body=%d"
+                    % (self._max_frame_bytes, header_bytes, body_bytes)
+                )
+            needed = _PREFIX.size + header_bytes + body_bytes
+            if self._end - self._start < needed:
+                break
+            body_start = self._start + _PREFIX.size + header_bytes
+            try:
+                header = async_batch_pb2.FrameHeader.FromString(
+                    bytes(self._buffer[self._start + _PREFIX.size : body_start])
+                )
+            except Exception as error:
+                raise FrameError("a frame header cannot be parsed") from error
+            self._start += needed
+            self._on_frame(header, self._buffer[body_start : self._start])
+            needed = _PREFIX.size
+        self._make_room(needed)
+
+    def _make_room(self, needed: int) -> None:
+        """Leaves room for the rest of the frame that begins at the start of what is unread."""
+        unread = self._end - self._start
+        if unread == 0:
+            self._start = self._end = 0
+        if needed > len(self._buffer):
+            larger = memoryview(bytearray(needed))
+            larger[:unread] = self._buffer[self._start : self._end]
+            self._buffer = larger
+            self._start, self._end = 0, unread
+        elif self._start + needed > len(self._buffer) or self._end == len(self._buffer):
+            # Overlapping slices of one memoryview must go through a copy.
+            self._buffer[:unread] = bytes(self._buffer[self._start : self._end])
+            self._start, self._end = 0, unread
+
+    def send(self, header: Any, body: Optional[Buffer] = None) -> None:
+        """Sends a frame; one sent after the connection was lost is dropped."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        header_bytes = header.SerializeToString()
+        body_bytes = 0 if body is None else len(body)
+        head = _PREFIX.pack(len(header_bytes), body_bytes) + header_bytes
+        if body is None:
+            transport.write(head)
+        elif body_bytes <= _JOIN_BODY_BYTES:
+            transport.write(b"".join((head, body)))
+        else:
+            transport.write(head)
+            transport.write(body)
+
+    def close(self) -> None:
+        """Closes the connection once everything that was sent has been written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Closes the connection at once, without an event loop."""
+        if self._transport is not None:
+            connection = self._transport.get_extra_info("socket")
+            self._transport.abort()
+            connection.shutdown(socket.SHUT_RDWR)

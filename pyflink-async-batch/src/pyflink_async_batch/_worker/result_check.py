@@ -1,0 +1,34 @@
+"""Checks what the user's function returned for a batch, before it is encoded."""
+
+from typing import Any, List
+
+
+class InvalidResultError(TypeError):
+    """The function returned something else than one output per input."""
+
+
+def check(results: Any, method: str, row_count: int) -> List[Any]:
+    """
+    :param results: what the user's method returned.
+    :param method: the qualified name of that method, for the error.
+    :param row_count: how many inputs it was given.
+    :return: the results, known to be a list of ``row_count`` items.
+    :raises InvalidResultError: if they are not.
+    """
+    if results is None:
+        raise InvalidResultError(
+            "The result of '%s' cannot be none: it should be of list type, with one item for each "
+            "of the %d inputs." % (method, row_count)
+        )
+    if not isinstance(results, list):
+        hint = " Call its 'tolist' method." if hasattr(results, "tolist") else ""
+        raise InvalidResultError(
+            "The result of '%s' should be of list type, with one item for each of the %d inputs, "
+            "but is of type '%s'.%s" % (method, row_count, type(results).__name__, hint)
+        )
+    if len(results) != row_count:
+        raise InvalidResultError(
+            "The result of '%s' should have one item for each of the %d inputs, but has %d."
+            % (method, row_count, len(results))
+        )
+    return results
