@@ -1,0 +1,36 @@
+"""
+Batched asynchronous inference for PyFlink: write an :class:`AsyncBatchFunction` and apply it to a
+stream with :func:`AsyncDataStream.unordered_wait_batch` or
+:func:`AsyncDataStream.ordered_wait_batch`.
+"""
+
+# First, because the other modules import what only a supported PyFlink has.
+from pyflink_async_batch._graph.pyflink_version import require_supported_pyflink
+
+require_supported_pyflink()
+
+from pyflink_async_batch.data_stream import AsyncDataStream  # noqa: E402
+from pyflink_async_batch.errors import (  # noqa: E402
+    AsyncBatchError,
+    FunctionNotPicklableError,
+    InvalidFunctionError,
+    InvalidOptionError,
+    InvalidOptionTypeError,
+    UnsupportedEnvironmentError,
+    UnsupportedTypeError,
+)
+from pyflink_async_batch.function import AsyncBatchFunction  # noqa: E402
+from pyflink_async_batch.version import __version__  # noqa: E402
+
+__all__ = [
+    "AsyncBatchError",
+    "AsyncBatchFunction",
+    "AsyncDataStream",
+    "FunctionNotPicklableError",
+    "InvalidFunctionError",
+    "InvalidOptionError",
+    "InvalidOptionTypeError",
+    "UnsupportedEnvironmentError",
+    "UnsupportedTypeError",
+    "__version__",
+]

@@ -1,0 +1,28 @@
+"""Refuses a PyFlink that this package was not built for."""
+
+import re
+from typing import Optional
+
+from pyflink_async_batch.errors import UnsupportedEnvironmentError
+
+_SUPPORTED = re.compile(r"2\.3(\.|$)")
+
+
+def require_supported_pyflink(version: Optional[str] = None) -> None:
+    """
+    :param version: The version of PyFlink, by default that of the installed one.
+    :raises UnsupportedEnvironmentError: The version is not a 2.3 one.
+    """
+    if version is None:
+        version = _installed_version()
+    if not _SUPPORTED.match(version):
+        raise UnsupportedEnvironmentError(
+            "pyflink-async-batch works with apache-flink 2.3.x only, but apache-flink "
+            f"{version} is installed. Install it with: pip install 'apache-flink>=2.3,<2.4'."
+        )
+
+
+def _installed_version() -> str:
+    import pyflink.version
+
+    return str(pyflink.version.__version__)

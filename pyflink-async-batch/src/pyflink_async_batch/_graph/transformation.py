@@ -1,0 +1,75 @@
+"""Calls the Java builder that adds the operator to the job graph."""
+
+from enum import Enum
+from typing import Any, Callable, TypeVar
+
+from py4j.protocol import Py4JJavaError
+from pyflink.java_gateway import get_gateway
+
+from pyflink_async_batch.errors import UnsupportedTypeError
+from pyflink_async_batch.options import AsyncBatchOptions
+
+T = TypeVar("T")
+
+# What Flink and the operator throw for a type or an option that they do not accept.
+_REFUSALS = (
+    "java.lang.IllegalArgumentException",
+    "java.lang.UnsupportedOperationException",
+    "org.apache.flink.api.common.functions.InvalidTypesException",
+)
+
+
+class OutputMode(Enum):
+    """In which order results leave the operator."""
+
+    ORDERED = "ORDERED"
+    UNORDERED = "UNORDERED"
+
+
+def apply_transformation(
+    j_data_stream: Any,
+    j_output_type: Any,
+    output_mode: OutputMode,
+    options: AsyncBatchOptions,
+    function_name: str,
+    payload: bytes,
+) -> Any:
+    """
+    :return: The Java stream of the operator's results.
+    :raises UnsupportedTypeError: The Java side has refused the type of the inputs or the outputs.
+    """
+
+    def build() -> Any:
+        builder = (
+            _j_transformation()
+            .of(j_data_stream, j_output_type)
+            .function(function_name, bytearray(payload))
+            .outputMode(output_mode.value)
+            .batchSize(options.batch_size)
+            .timeoutMillis(options.timeout_millis)
+            .capacity(options.capacity)
+            .maxBatchBytes(options.max_batch_bytes)
+            .openTimeoutMillis(options.open_timeout_millis)
+            .name(options.name)
+        )
+        if options.batch_timeout_millis is not None:
+            builder = builder.batchTimeoutMillis(options.batch_timeout_millis)
+        return builder.apply()
+
+    return _with_refusals_in_python(build)
+
+
+def _j_transformation() -> Any:
+    return get_gateway().jvm.io.asyncbatch.flink.graph.PythonAsyncBatchTransformation
+
+
+def _with_refusals_in_python(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except Py4JJavaError as e:
+        j_class = e.java_exception.getClass()
+        while j_class is not None:
+            if j_class.getName() in _REFUSALS:
+                raise UnsupportedTypeError(str(e.java_exception.getMessage())) from e
+            j_class = j_class.getSuperclass()
+        raise

@@ -1,0 +1,182 @@
+"""How users apply a batched async function to a stream."""
+
+from typing import Any, Optional
+
+from pyflink.common import TypeInformation, Types
+from pyflink.datastream import AsyncDataStream as PyFlinkAsyncDataStream
+from pyflink.datastream import DataStream
+from pyflink.datastream.data_stream import KeyedStream
+
+from pyflink_async_batch._graph.bundled_jar import add_bundled_jar
+from pyflink_async_batch._graph.execution_environment import (
+    default_to_this_interpreter,
+    environment_configuration,
+    refuse_thread_mode,
+)
+from pyflink_async_batch._graph.function_contract import require_async_batch_function
+from pyflink_async_batch._graph.function_payload import pickled_function
+from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
+from pyflink_async_batch.errors import InvalidOptionTypeError, qualified_name
+from pyflink_async_batch.function import AsyncBatchFunction
+from pyflink_async_batch.options import (
+    DEFAULT_CAPACITY,
+    DEFAULT_MAX_BATCH_BYTES,
+    DEFAULT_OPEN_TIMEOUT,
+    AsyncBatchOptions,
+    DurationLike,
+)
+
+__all__ = ["AsyncDataStream"]
+
+
+class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
+    """
+    Applies an :class:`~pyflink_async_batch.AsyncBatchFunction` to a data stream. PyFlink's own
+    methods, which apply an ``AsyncFunction`` to one element at a time, are available too.
+
+    A batch is dispatched when it has ``batch_size`` elements, when ``batch_timeout`` has passed
+    since its first element came, when another element would take it past ``max_batch_bytes``, or
+    at the end of the input. Elements that were not yet emitted, in whatever state their batch is,
+    are part of every checkpoint, and no checkpoint waits for them.
+    """
+
+    @staticmethod
+    def unordered_wait_batch(
+        data_stream: DataStream,
+        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        timeout: DurationLike,
+        batch_size: int,
+        batch_timeout: Optional[DurationLike] = None,
+        capacity: int = DEFAULT_CAPACITY,
+        output_type: Optional[TypeInformation] = None,
+        *,
+        max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        name: Optional[str] = None,
+    ) -> DataStream:
+        """
+        Adds a batched async function to the data stream. Results leave as their batches finish, in
+        any order, but never across a watermark.
+
+        Every length of time is a ``pyflink.common.Time``, a ``pyflink.common.Duration`` or a
+        ``datetime.timedelta``, is rounded to milliseconds, and must then be positive.
+
+        :param data_stream: The input data stream. The elements of a keyed stream are taken without
+                            their keys.
+        :param async_batch_function: An instance of the function.
+        :param timeout: How long one batch may take from its dispatch until its results are there.
+                        When it has passed, the coroutine is cancelled and
+                        :func:`~pyflink_async_batch.AsyncBatchFunction.timeout_batch` is called.
+        :param batch_size: The most elements of one batch.
+        :param batch_timeout: How long the first element of a batch waits at most for the others.
+                              By default a batch that is not full waits for more elements or for
+                              the end of the input, without a limit.
+        :param capacity: The most **batches**, not elements, that are in flight at a time:
+                         dispatched and not yet emitted. When there are that many, the operator
+                         takes no more input until one leaves. Up to ``capacity * batch_size``
+                         elements are thus in flight, and one more batch is being filled.
+        :param output_type: The type of the results. By default it is
+                            ``Types.PICKLED_BYTE_ARRAY()``, as everywhere in PyFlink: results of
+                            any Python type, which only Python functions can read.
+        :param max_batch_bytes: The most bytes of one batch's elements; by default 32 MiB.
+        :param open_timeout: How long a worker may take to start and to run
+                             :func:`~pyflink_async_batch.AsyncBatchFunction.open`; by default 10
+                             minutes.
+        :param name: The name of the operator; by default 'async batch wait operator'.
+        :return: The transformed DataStream.
+        :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
+                                 also a ``TypeError``, a ``ValueError`` or a ``RuntimeError``.
+        """
+        options = AsyncBatchOptions.of(
+            timeout=timeout,
+            batch_size=batch_size,
+            batch_timeout=batch_timeout,
+            capacity=capacity,
+            max_batch_bytes=max_batch_bytes,
+            open_timeout=open_timeout,
+            name=name,
+        )
+        return _wait_batch(
+            data_stream, async_batch_function, OutputMode.UNORDERED, options, output_type
+        )
+
+    @staticmethod
+    def ordered_wait_batch(
+        data_stream: DataStream,
+        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        timeout: DurationLike,
+        batch_size: int,
+        batch_timeout: Optional[DurationLike] = None,
+        capacity: int = DEFAULT_CAPACITY,
+        output_type: Optional[TypeInformation] = None,
+        *,
+        max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        name: Optional[str] = None,
+    ) -> DataStream:
+        """
+        Adds a batched async function to the data stream. Results leave in the order of the inputs:
+        those of a batch that finishes early wait for the batches before it, and count towards
+        ``capacity`` while they do.
+
+        The parameters are those of :func:`unordered_wait_batch`.
+        """
+        options = AsyncBatchOptions.of(
+            timeout=timeout,
+            batch_size=batch_size,
+            batch_timeout=batch_timeout,
+            capacity=capacity,
+            max_batch_bytes=max_batch_bytes,
+            open_timeout=open_timeout,
+            name=name,
+        )
+        return _wait_batch(
+            data_stream, async_batch_function, OutputMode.ORDERED, options, output_type
+        )
+
+
+def _wait_batch(
+    data_stream: Any,
+    function: "AsyncBatchFunction[Any, Any]",
+    output_mode: OutputMode,
+    options: AsyncBatchOptions,
+    output_type: Optional[TypeInformation],
+) -> DataStream:
+    # Whatever can be refused is refused before the environment is touched.
+    if not isinstance(data_stream, DataStream):
+        raise InvalidOptionTypeError("data_stream", data_stream, "a pyflink.datastream.DataStream")
+    require_async_batch_function(function)
+    output_type = _require_output_type(output_type)
+    j_configuration = environment_configuration(
+        data_stream._j_data_stream.getExecutionEnvironment()
+    )
+    refuse_thread_mode(j_configuration)
+    payload = pickled_function(function)
+
+    add_bundled_jar(j_configuration)
+    default_to_this_interpreter(j_configuration)
+    if isinstance(data_stream, KeyedStream):
+        # Its Java elements are pairs of a key and a value.
+        data_stream = data_stream._values()
+    return DataStream(
+        apply_transformation(
+            data_stream._j_data_stream,
+            output_type.get_java_type_info(),
+            output_mode,
+            options,
+            qualified_name(type(function)),
+            payload,
+        )
+    )
+
+
+def _require_output_type(output_type: Any) -> TypeInformation:
+    if output_type is None:
+        return Types.PICKLED_BYTE_ARRAY()
+    if not isinstance(output_type, TypeInformation):
+        raise InvalidOptionTypeError(
+            "output_type",
+            output_type,
+            "a pyflink.common.TypeInformation, such as Types.FLOAT() or Types.ROW([...])",
+        )
+    return output_type

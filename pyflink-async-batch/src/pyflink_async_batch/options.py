@@ -1,0 +1,141 @@
+"""The options of a batched async operator: their ranges, their defaults and their validation."""
+
+import math
+import operator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Optional, Union
+
+from pyflink.common import Duration, Time
+
+from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
+
+__all__ = [
+    "DEFAULT_CAPACITY",
+    "DEFAULT_MAX_BATCH_BYTES",
+    "DEFAULT_NAME",
+    "DEFAULT_OPEN_TIMEOUT",
+    "AsyncBatchOptions",
+    "DurationLike",
+]
+
+#: What every option that is a length of time accepts.
+DurationLike = Union[Time, Duration, timedelta]
+
+DEFAULT_CAPACITY = 100
+DEFAULT_MAX_BATCH_BYTES = 32 * 1024 * 1024
+DEFAULT_OPEN_TIMEOUT = timedelta(minutes=10)
+DEFAULT_NAME = "async batch wait operator"
+
+_MAX_JAVA_INT = 2**31 - 1
+_MAX_JAVA_LONG = 2**63 - 1
+# The operator's clocks count nanoseconds in a Java long.
+_MAX_MILLIS = _MAX_JAVA_LONG // 1_000_000
+
+_DURATION = "a pyflink.common.Time, a pyflink.common.Duration or a datetime.timedelta"
+_POSITIVE_DURATION = f"positive, from 1 to {_MAX_MILLIS} milliseconds"
+
+
+@dataclass(frozen=True)
+class AsyncBatchOptions:
+    """Checked options of one operator, in the units of the Java side."""
+
+    timeout_millis: int
+    batch_size: int
+    batch_timeout_millis: Optional[int]
+    capacity: int
+    max_batch_bytes: int
+    open_timeout_millis: int
+    name: str
+
+    @staticmethod
+    def of(
+        *,
+        timeout: DurationLike,
+        batch_size: int,
+        batch_timeout: Optional[DurationLike] = None,
+        capacity: int = DEFAULT_CAPACITY,
+        max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        name: Optional[str] = None,
+    ) -> "AsyncBatchOptions":
+        """
+        Checks what a user gave and converts it.
+
+        :raises InvalidOptionError: An option is out of its range.
+        :raises InvalidOptionTypeError: An option is of a wrong type.
+        """
+        return AsyncBatchOptions(
+            timeout_millis=_positive_millis("timeout", timeout),
+            batch_size=_positive_int("batch_size", batch_size, _MAX_JAVA_INT),
+            batch_timeout_millis=(
+                None
+                if batch_timeout is None
+                else _positive_millis("batch_timeout", batch_timeout, "None or ")
+            ),
+            capacity=_positive_int("capacity", capacity, _MAX_JAVA_INT),
+            max_batch_bytes=_positive_int("max_batch_bytes", max_batch_bytes, _MAX_JAVA_LONG),
+            open_timeout_millis=_positive_millis("open_timeout", open_timeout),
+            name=_operator_name(name),
+        )
+
+
+def _positive_int(option: str, value: Any, largest: int) -> int:
+    accepted = f"an int from 1 to {largest}"
+    # bool is an int in Python, but batch_size=True is a mistake.
+    if isinstance(value, bool):
+        raise InvalidOptionTypeError(option, value, accepted)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidOptionTypeError(option, value, accepted) from None
+    if number < 1:
+        raise InvalidOptionError(option, number, f"positive ({accepted})")
+    if number > largest:
+        raise InvalidOptionError(option, number, accepted)
+    return number
+
+
+def _positive_millis(option: str, value: Any, or_else: str = "") -> int:
+    accepted = or_else + _DURATION
+    if isinstance(value, timedelta):
+        micros = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
+        nanos = micros * 1_000
+        shown = str(value)
+    elif isinstance(value, Duration):
+        j_duration = value._j_duration
+        nanos = j_duration.getSeconds() * 1_000_000_000 + j_duration.getNano()
+        shown = str(j_duration.toString())
+    elif isinstance(value, Time):
+        millis = value.to_milliseconds()
+        shown = f"{millis!r} milliseconds"
+        # Time.seconds(0.5) is common and holds a float; Time itself checks nothing.
+        if isinstance(millis, bool) or not isinstance(millis, (int, float)):
+            raise InvalidOptionTypeError(option, millis, f"{accepted} that holds a number")
+        if not math.isfinite(millis):
+            raise InvalidOptionError(option, _Shown(shown), _POSITIVE_DURATION)
+        nanos = round(millis * 1_000_000)
+    else:
+        raise InvalidOptionTypeError(option, value, accepted)
+
+    rounded = (nanos + 500_000) // 1_000_000
+    if not 1 <= rounded <= _MAX_MILLIS:
+        raise InvalidOptionError(option, _Shown(shown), _POSITIVE_DURATION)
+    return rounded
+
+
+def _operator_name(name: Any) -> str:
+    if name is None:
+        return DEFAULT_NAME
+    if not isinstance(name, str):
+        raise InvalidOptionTypeError("name", name, "None or a str")
+    if not name.strip():
+        raise InvalidOptionError("name", name, "None or a str that is not blank")
+    return name
+
+
+class _Shown(str):
+    """A value whose text is shown in an error as it is, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
