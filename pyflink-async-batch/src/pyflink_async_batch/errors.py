@@ -17,6 +17,9 @@ __all__ = [
     "UnsupportedTypeError",
 ]
 
+_shortened = reprlib.Repr()
+_shortened.maxstring = _shortened.maxlong = _shortened.maxother = 80
+
 
 class AsyncBatchError(Exception):
     """The base class of every exception that this package raises while a job is being built."""
@@ -37,7 +40,7 @@ class InvalidOptionError(AsyncBatchError, ValueError):
         self.accepted = accepted
 
     def __str__(self) -> str:
-        return f"{self.option} must be {self.accepted}, got {reprlib.repr(self.value)}."
+        return f"{self.option} must be {self.accepted}, got {_shortened.repr(self.value)}."
 
 
 class InvalidOptionTypeError(AsyncBatchError, TypeError):
@@ -56,7 +59,7 @@ class InvalidOptionTypeError(AsyncBatchError, TypeError):
 
     def __str__(self) -> str:
         return (
-            f"{self.option} must be {self.accepted}, got {reprlib.repr(self.value)} "
+            f"{self.option} must be {self.accepted}, got {_shortened.repr(self.value)} "
             f"of type '{qualified_name(type(self.value))}'."
         )
 

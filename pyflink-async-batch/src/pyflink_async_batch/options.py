@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Optional, Union
 
+import numpy as np
 from pyflink.common import Duration, Time
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
@@ -82,8 +83,8 @@ class AsyncBatchOptions:
 
 def _positive_int(option: str, value: Any, largest: int) -> int:
     accepted = f"an int from 1 to {largest}"
-    # bool is an int in Python, but batch_size=True is a mistake.
-    if isinstance(value, bool):
+    # Both are integers to operator.index, but batch_size=True is a mistake.
+    if isinstance(value, (bool, np.bool_)):
         raise InvalidOptionTypeError(option, value, accepted)
     try:
         number = operator.index(value)

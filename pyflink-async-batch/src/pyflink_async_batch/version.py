@@ -1,3 +1,8 @@
 """The version of this distribution."""
 
-__version__ = "0.1.0.dev0"
+from importlib import metadata
+
+try:
+    __version__ = metadata.version("pyflink-async-batch")
+except metadata.PackageNotFoundError:  # A source tree, or files that were shipped without metadata.
+    __version__ = "0+unknown"

@@ -1,0 +1,234 @@
+"""What a call checks, what it hands to the Java side, and what it returns."""
+
+import pickle
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pyflink.common import Duration, Time, Types
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+from pyflink.table import DataTypes
+from pyflink_async_batch import (
+    AsyncBatchFunction,
+    FunctionNotPicklableError,
+    InvalidFunctionError,
+    InvalidOptionError,
+    InvalidOptionTypeError,
+    UnsupportedEnvironmentError,
+    UnsupportedTypeError,
+    data_stream,
+)
+from pyflink_async_batch._graph import transformation
+
+
+class Identity(AsyncBatchFunction[Any, Any]):
+    async def async_invoke_batch(self, inputs: list[Any]) -> list[Any]:
+        return inputs
+
+
+class NotPicklable(Identity):
+    def __init__(self) -> None:
+        self.generator = (value for value in ())
+
+
+class RecordingBuilder:
+    """Stands in for the Java builder: keeps what it is told, and maps every element to itself."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Any] = {}
+
+    def of(self, j_data_stream: Any, j_output_type: Any) -> "RecordingBuilder":
+        self.calls["of"] = (j_data_stream, j_output_type)
+        return self
+
+    def apply(self) -> Any:
+        return self.calls["of"][0]
+
+    def __getattr__(self, setter: str) -> Any:
+        def record(*arguments: Any) -> "RecordingBuilder":
+            assert setter not in self.calls
+            self.calls[setter] = arguments if len(arguments) > 1 else arguments[0]
+            return self
+
+        return record
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingBuilder]:
+    recording = RecordingBuilder()
+    monkeypatch.setattr(transformation, "_j_transformation", lambda: recording)
+    monkeypatch.setattr(data_stream, "add_bundled_jar", lambda j_configuration: None)
+    yield recording
+
+
+@pytest.fixture
+def numbers(environment: StreamExecutionEnvironment) -> DataStream:
+    return environment.from_collection([1, 2, 3], Types.INT())
+
+
+def configuration_of(environment: StreamExecutionEnvironment) -> dict[str, str]:
+    j_util = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil
+    return dict(j_util.getEnvironmentConfig(environment._j_stream_execution_environment).toMap())
+
+
+def test_every_option_reaches_the_java_side(
+    wait_batch: Any, ordering: str, builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    function = Identity()
+    result = wait_batch(
+        numbers,
+        function,
+        Time.seconds(30),
+        32,
+        Duration.of_millis(100),
+        7,
+        Types.FLOAT(),
+        max_batch_bytes=2**40,
+        open_timeout=timedelta(minutes=1),
+        name="classify",
+    )
+    assert isinstance(result, DataStream)
+    j_stream, j_output_type = builder.calls.pop("of")
+    assert j_stream.equals(numbers._j_data_stream)
+    assert j_output_type.toString() == "Float"
+    name, payload = builder.calls.pop("function")
+    assert name == f"{__name__}.Identity"
+    assert isinstance(payload, bytearray)
+    assert type(pickle.loads(payload)) is Identity
+    assert builder.calls == {
+        "outputMode": ordering.upper(),
+        "timeoutMillis": 30_000,
+        "batchSize": 32,
+        "batchTimeoutMillis": 100,
+        "capacity": 7,
+        "maxBatchBytes": 2**40,
+        "openTimeoutMillis": 60_000,
+        "name": "classify",
+    }
+
+
+def test_no_batch_timeout_is_not_told_to_the_java_side(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    wait_batch(numbers, Identity(), Time.seconds(30), 32)
+    assert "batchTimeoutMillis" not in builder.calls
+    assert builder.calls["capacity"] == 100
+
+
+def test_results_are_pickled_by_default(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    wait_batch(numbers, Identity(), Time.seconds(30), 32)
+    pickled = Types.PICKLED_BYTE_ARRAY().get_java_type_info()
+    assert builder.calls["of"][1].equals(pickled)
+
+
+def test_a_keyed_stream_gives_its_values(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    wait_batch(numbers.key_by(lambda value: value % 2), Identity(), Time.seconds(30), 32)
+    assert builder.calls["of"][0].getType().toString() == "Integer"
+
+
+@pytest.mark.parametrize("stream", [None, [1, 2, 3], "stream"])
+def test_the_input_is_a_data_stream(wait_batch: Any, stream: Any) -> None:
+    with pytest.raises(InvalidOptionTypeError, match=r"^data_stream must be a pyflink\.datastream"):
+        wait_batch(stream, Identity(), Time.seconds(30), 32)
+
+
+def test_a_windowed_stream_is_not_a_data_stream(wait_batch: Any, numbers: DataStream) -> None:
+    keyed = numbers.key_by(lambda value: value)
+    with pytest.raises(InvalidOptionTypeError, match=r"^data_stream must be .*WindowedStream"):
+        wait_batch(keyed.count_window(2), Identity(), Time.seconds(30), 32)
+
+
+@pytest.mark.parametrize(
+    "output_type", [Types.INT, int, "INT", [Types.INT()], DataTypes.INT()], ids=str
+)
+def test_the_output_type_is_a_type_information(
+    wait_batch: Any, numbers: DataStream, output_type: Any
+) -> None:
+    with pytest.raises(
+        InvalidOptionTypeError, match=r"^output_type must be a pyflink\.common\.TypeInformation"
+    ):
+        wait_batch(numbers, Identity(), Time.seconds(30), 32, output_type=output_type)
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "error"),
+    [
+        (Identity(), {"batch_size": 0}, InvalidOptionError),
+        (Identity(), {"batch_size": True}, InvalidOptionTypeError),
+        (Identity(), {"capacity": 0}, InvalidOptionError),
+        (Identity(), {"timeout": Time.seconds(0)}, InvalidOptionError),
+        (Identity(), {"batch_timeout": timedelta(0)}, InvalidOptionError),
+        (Identity(), {"max_batch_bytes": 0}, InvalidOptionError),
+        (Identity(), {"open_timeout": Time.seconds(0)}, InvalidOptionError),
+        (Identity(), {"output_type": int}, InvalidOptionTypeError),
+        (Identity, {}, InvalidFunctionError),
+        (NotPicklable(), {}, FunctionNotPicklableError),
+    ],
+    ids=str,
+)
+def test_a_refused_call_leaves_no_trace(
+    wait_batch: Any,
+    environment: StreamExecutionEnvironment,
+    builder: RecordingBuilder,
+    numbers: DataStream,
+    function: Any,
+    options: dict[str, Any],
+    error: type[Exception],
+) -> None:
+    before = configuration_of(environment)
+    with pytest.raises(error):
+        wait_batch(numbers, function, **{"timeout": Time.seconds(1), "batch_size": 8, **options})
+    assert builder.calls == {}
+    assert configuration_of(environment) == before
+
+
+def test_thread_mode_is_refused(
+    wait_batch: Any,
+    environment: StreamExecutionEnvironment,
+    builder: RecordingBuilder,
+    numbers: DataStream,
+) -> None:
+    j_util = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil
+    j_util.getEnvironmentConfig(environment._j_stream_execution_environment).setString(
+        "python.execution-mode", "thread"
+    )
+    with pytest.raises(UnsupportedEnvironmentError, match="'thread' mode"):
+        wait_batch(numbers, Identity(), Time.seconds(30), 32)
+    assert builder.calls == {}
+
+
+def test_what_java_refuses_is_a_type_error_with_its_message(
+    wait_batch: Any,
+    builder: RecordingBuilder,
+    numbers: DataStream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: Any) -> Any:
+        # IllegalArgumentException: No enum constant ...
+        get_gateway().jvm.java.util.concurrent.TimeUnit.valueOf("BLOB")
+
+    monkeypatch.setattr(builder, "of", refuse, raising=False)
+    with pytest.raises(UnsupportedTypeError, match="BLOB") as raised:
+        wait_batch(numbers, Identity(), Time.seconds(30), 32, output_type=Types.INT())
+    assert isinstance(raised.value, TypeError)
+    assert raised.value.__cause__ is not None
+
+
+def test_other_java_exceptions_are_left_alone(
+    wait_batch: Any,
+    builder: RecordingBuilder,
+    numbers: DataStream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*arguments: Any) -> Any:
+        get_gateway().jvm.java.util.Optional.empty().get()
+
+    monkeypatch.setattr(builder, "of", fail, raising=False)
+    with pytest.raises(Exception, match="NoSuchElementException"):
+        wait_batch(numbers, Identity(), Time.seconds(30), 32)

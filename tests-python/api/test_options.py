@@ -1,0 +1,166 @@
+"""Which values each option accepts, and what the refusals say."""
+
+from datetime import timedelta
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyflink.common import Duration, Time
+from pyflink_async_batch import InvalidOptionError, InvalidOptionTypeError
+from pyflink_async_batch.options import AsyncBatchOptions
+
+MAX_MILLIS = (2**63 - 1) // 10**6
+ROWS = ["batch_size", "capacity"]
+COUNTS = [*ROWS, "max_batch_bytes"]
+DURATIONS = ["timeout", "batch_timeout", "open_timeout"]
+
+
+def options(**changes: Any) -> AsyncBatchOptions:
+    valid: dict[str, Any] = {"timeout": Time.seconds(1), "batch_size": 8}
+    return AsyncBatchOptions.of(**{**valid, **changes})
+
+
+def millis(option: str, value: Any) -> Any:
+    return getattr(options(**{option: value}), f"{option}_millis")
+
+
+def test_defaults() -> None:
+    assert options() == AsyncBatchOptions(
+        timeout_millis=1_000,
+        batch_size=8,
+        batch_timeout_millis=None,
+        capacity=100,
+        max_batch_bytes=32 * 1024 * 1024,
+        open_timeout_millis=600_000,
+        name="async batch wait operator",
+    )
+
+
+@pytest.mark.parametrize("option", COUNTS)
+@pytest.mark.parametrize("value", [1, 7, np.int8(7), np.int64(7), np.uint16(7), 2**31 - 1])
+def test_positive_integers_are_accepted(option: str, value: Any) -> None:
+    number = getattr(options(**{option: value}), option)
+    assert number == value
+    # py4j knows no other kind of integer.
+    assert type(number) is int
+
+
+@pytest.mark.parametrize("option", COUNTS)
+@pytest.mark.parametrize("value", [0, -1, -(2**40), np.int64(0)])
+def test_integers_must_be_positive(option: str, value: Any) -> None:
+    with pytest.raises(InvalidOptionError, match=f"^{option} must be positive") as raised:
+        options(**{option: value})
+    assert f"got {int(value)}." in str(raised.value)
+    assert raised.value.option == option
+
+
+@pytest.mark.parametrize("option", ROWS)
+def test_counts_of_rows_and_batches_must_fit_into_a_java_int(option: str) -> None:
+    with pytest.raises(InvalidOptionError, match="an int from 1 to 2147483647, got 2147483648"):
+        options(**{option: 2**31})
+
+
+def test_bytes_may_exceed_a_java_int_but_not_a_long() -> None:
+    assert options(max_batch_bytes=2**63 - 1).max_batch_bytes == 2**63 - 1
+    with pytest.raises(InvalidOptionError, match="from 1 to 9223372036854775807"):
+        options(max_batch_bytes=2**63)
+
+
+@pytest.mark.parametrize("option", COUNTS)
+@pytest.mark.parametrize("value", [True, 1.5, 2.0, "8", None, [8], np.float64(8), np.bool_(True)])
+def test_other_kinds_of_numbers_are_refused(option: str, value: Any) -> None:
+    with pytest.raises(InvalidOptionTypeError, match=f"^{option} must be an int from 1") as raised:
+        options(**{option: value})
+    assert f"of type '{type(value).__module__}".replace("'builtins", "'") in str(raised.value)
+
+
+@pytest.mark.parametrize("option", DURATIONS)
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: Time.milliseconds(1), 1),
+        (lambda: Time.seconds(2), 2_000),
+        (lambda: Time.seconds(0.5), 500),
+        (lambda: Duration.of_millis(250), 250),
+        (lambda: Duration.of_nanos(1_600_000), 2),
+        (lambda: Duration.of_days(1), 86_400_000),
+        (lambda: timedelta(seconds=3), 3_000),
+        (lambda: timedelta(microseconds=500), 1),
+        (lambda: timedelta(milliseconds=MAX_MILLIS), MAX_MILLIS),
+    ],
+    ids=str,
+)
+def test_durations_are_converted(option: str, make: Callable[[], Any], expected: int) -> None:
+    converted = millis(option, make())
+    assert converted == expected
+    assert type(converted) is int
+
+
+@given(st.integers(min_value=1, max_value=MAX_MILLIS))
+def test_whole_milliseconds_are_never_rounded(value: int) -> None:
+    assert millis("timeout", Time.milliseconds(value)) == value
+    assert millis("timeout", timedelta(milliseconds=value)) == value
+
+
+@pytest.mark.parametrize("option", DURATIONS)
+@pytest.mark.parametrize(
+    ("make", "shown"),
+    [
+        (lambda: Time.milliseconds(0), "0 milliseconds"),
+        (lambda: Time.seconds(-1), "-1000 milliseconds"),
+        (lambda: Time.milliseconds(0.4), "0.4 milliseconds"),
+        (lambda: Time.milliseconds(float("nan")), "nan milliseconds"),
+        (lambda: Time.milliseconds(float("inf")), "inf milliseconds"),
+        (lambda: Time.milliseconds(2**63), f"{2**63} milliseconds"),
+        (lambda: Duration.of_nanos(499_999), "PT0.000499999S"),
+        (lambda: Duration.of_millis(-1), "PT-0.001S"),
+        (lambda: Duration.of_days(200_000), "PT4800000H"),
+        (lambda: timedelta(0), "0:00:00"),
+        (lambda: timedelta(microseconds=499), "0:00:00.000499"),
+        (lambda: timedelta(seconds=-1), "-1 day, 23:59:59"),
+        (lambda: timedelta.max, "999999999 days"),
+    ],
+    ids=str,
+)
+def test_durations_must_be_positive_and_fit(
+    option: str, make: Callable[[], Any], shown: str
+) -> None:
+    expected = f"{option} must be positive, from 1 to {MAX_MILLIS} milliseconds, got {shown}"
+    with pytest.raises(InvalidOptionError) as raised:
+        options(**{option: make()})
+    assert expected in str(raised.value)
+
+
+@pytest.mark.parametrize("option", DURATIONS)
+@pytest.mark.parametrize("value", [1, 1.5, float("nan"), True, "1s", np.timedelta64(1, "s")])
+def test_durations_have_a_unit(option: str, value: Any) -> None:
+    with pytest.raises(InvalidOptionTypeError) as raised:
+        options(**{option: value})
+    assert str(raised.value).startswith(f"{option} must be ")
+    assert "pyflink.common.Time" in str(raised.value)
+    assert "datetime.timedelta" in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["1", None, True, object()])
+def test_a_time_must_hold_a_number(value: Any) -> None:
+    with pytest.raises(InvalidOptionTypeError, match="^timeout must be .* that holds a number"):
+        options(timeout=Time(value))
+
+
+def test_only_batch_timeout_may_be_none() -> None:
+    assert options(batch_timeout=None).batch_timeout_millis is None
+    for option in ("timeout", "open_timeout"):
+        with pytest.raises(InvalidOptionTypeError, match=f"^{option} must be a pyflink"):
+            options(**{option: None})
+    with pytest.raises(InvalidOptionTypeError, match="^batch_timeout must be None or a pyflink"):
+        options(batch_timeout=1)
+
+
+def test_names() -> None:
+    assert options(name="classify").name == "classify"
+    with pytest.raises(InvalidOptionError, match="^name must be None or a str that is not blank"):
+        options(name="  ")
+    with pytest.raises(InvalidOptionTypeError, match="^name must be None or a str, got 1"):
+        options(name=1)
