@@ -1,0 +1,122 @@
+# Builds, tests and measures the whole product. Needs JDK 17, Python 3.9-3.12 (3.11 preferred), make
+# and the package registries; everything else is brought in under .venv/, target/ and Maven's home.
+#
+# Each step leaves a stamp that depends on the files it read, so a second call does only what changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
+SOAK_SECONDS ?= 120
+
+VENV := .venv
+PY := $(abspath $(VENV))/bin/python
+STAMPS := $(VENV)/.stamps
+PACKAGE := pyflink-async-batch/src/pyflink_async_batch
+JAVA_MODULE := flink-python-async-batch-java
+
+# Maven's wrapper asks MVNW_REPOURL where to get Maven from, once. Unless the caller says, it is
+# the repository that PyFlink's own dependency (Beam) takes its jars from.
+REPOSITORY := target/maven-repository
+MVN = MVNW_REPOURL="$$(cat $(REPOSITORY))" ./mvnw -B -Dmaven.compiler.failOnWarning=true
+
+JAVA_SOURCES := pom.xml $(wildcard */pom.xml) $(shell find proto/src arrow-bridge/src $(JAVA_MODULE)/src -type f 2>/dev/null)
+PYTHON_SOURCES := $(shell find pyflink-async-batch -type f \
+	-not -path '*/lib/*' -not -name '*_pb2.py*' -not -path '*/__pycache__/*' -not -path '*_cache/*' 2>/dev/null)
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
+
+.PHONY: test
+test: install $(STAMPS)/test ## run the Java tests, then the Python tests against the installed wheel
+	$(MVN) verify
+	$(PY) -m pytest tests-python $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: install $(STAMPS)/lint ## check formatting, compiler warnings, types and import rules
+	$(MVN) -q spotless:check
+	$(MVN) -q test-compile
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	cd pyflink-async-batch && $(PY) -m mypy
+	cd $(PACKAGE)/.. && PYTHONPATH=. $(abspath $(VENV))/bin/lint-imports \
+		--config $(CURDIR)/pyflink-async-batch/pyproject.toml --no-cache
+
+.PHONY: format
+format: install $(STAMPS)/lint ## rewrite the sources as lint wants them
+	$(MVN) -q spotless:apply
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+.PHONY: demo
+demo: install $(STAMPS)/demo target/digits/model.onnx ## classify handwritten digits, beside stock PyFlink
+	$(PY) examples/digits.py
+
+.PHONY: bench
+bench: install ## measure against stock PyFlink; writes benchmarks/results.json and results.md
+	$(PY) benchmarks/run.py
+
+.PHONY: soak
+soak: install $(STAMPS)/test ## run a checkpointed job for SOAK_SECONDS while its workers are killed
+	$(PY) benchmarks/soak.py --seconds $(SOAK_SECONDS)
+
+.PHONY: mvn
+mvn: $(REPOSITORY) ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -am test"
+	$(MVN) $(ARGS)
+
+.PHONY: constraints
+constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo ## pin what .venv now holds
+	head -2 requirements/constraints.txt > target/constraints.txt
+	$(PY) -m pip freeze | grep -vE '^(pip|setuptools|pyflink-async-batch)\b' >> target/constraints.txt
+	mv target/constraints.txt requirements/constraints.txt
+
+.PHONY: clean
+clean: ## remove everything that was built, .venv too
+	rm -rf $(VENV) dist target */target pyflink-async-batch/dist $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
+
+# The environment --------------------------------------------------------------------------------
+
+$(STAMPS)/flink: requirements/flink.txt requirements/build.txt requirements/constraints.txt
+	@test -n "$(PYTHON)" || { echo "no python3.11 or python3 on the PATH; set PYTHON=" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; (3, 9) <= v <= (3, 12) or sys.exit(\
+		"PyFlink 2.3 needs Python 3.9 to 3.12, and $(PYTHON) is %d.%d; set PYTHON=" % v)'
+	test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
+	$(PY) -m pip install -q -r requirements/flink.txt -r requirements/build.txt
+	mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
+	$(PY) -m pip install -q -r $<
+	touch $@
+
+$(REPOSITORY): $(STAMPS)/flink
+	mkdir -p target
+	if [ -n "$${MVNW_REPOURL:-}" ]; then echo "$$MVNW_REPOURL"; else $(PY) -W ignore -c \
+		'from apache_beam.utils.subprocess_server import JavaJarServer as jars; \
+		print(jars.MAVEN_CENTRAL_REPOSITORY)'; fi > $@
+
+# The wheel --------------------------------------------------------------------------------------
+
+$(STAMPS)/jar: $(JAVA_SOURCES) | $(REPOSITORY)
+	$(MVN) -q -pl $(JAVA_MODULE) -am -DskipTests package
+	rm -rf $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
+	mkdir -p $(PACKAGE)/lib $(PACKAGE)/_proto $(STAMPS)
+	cp $(JAVA_MODULE)/target/flink-python-async-batch-*-dist.jar $(PACKAGE)/lib/
+	cp proto/target/generated-python/async_batch_pb2.py* $(PACKAGE)/_proto/
+	touch $@
+
+$(STAMPS)/wheel: $(STAMPS)/jar $(STAMPS)/flink $(PYTHON_SOURCES) LICENSE NOTICE
+	rm -rf dist
+	$(PY) -m pip wheel -q --no-deps --no-build-isolation -w dist ./pyflink-async-batch
+	$(PY) -m pip install -q --no-deps --force-reinstall dist/pyflink_async_batch-*.whl
+	touch $@
+
+# The demo's model -------------------------------------------------------------------------------
+
+target/digits/model.onnx: examples/train_digits.py $(STAMPS)/demo
+	$(PY) examples/train_digits.py --output $(@D)
