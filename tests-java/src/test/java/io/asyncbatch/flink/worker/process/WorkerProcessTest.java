@@ -1,0 +1,120 @@
+package io.asyncbatch.flink.worker.process;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+@Timeout(60)
+class WorkerProcessTest {
+
+    @Test
+    void tellsTheExitStatusAndTheEndOfTheOutput() throws Exception {
+        try (WorkerProcess process = shell("echo one; echo two >&2; exit 3")) {
+            process.ended().get();
+            assertThat(process.describeState()).isEqualTo("exit status 3");
+            assertThat(process.outputTail()).isEqualTo("one\ntwo");
+        }
+    }
+
+    @Test
+    void tellsTheSignalThatKilledIt() throws Exception {
+        try (WorkerProcess process = shell("kill -SEGV $$")) {
+            process.ended().get();
+            assertThat(process.describeState())
+                    .isEqualTo("exit status 139 (killed by signal 11)");
+        }
+    }
+
+    @Test
+    void keepsOnlyTheEndOfALongOutput() throws Exception {
+        try (WorkerProcess process =
+                shell("i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done")) {
+            process.ended().get();
+            assertThat(process.outputTail()).endsWith("line 4999").doesNotContain("line 100\n");
+            assertThat(process.outputTail().length()).isLessThanOrEqualTo(8 * 1024);
+        }
+    }
+
+    @Test
+    void keepsLogRecordsWithoutTheirMark() throws Exception {
+        try (WorkerProcess process = shell("printf '\\036INFO a record\\n'")) {
+            process.ended().get();
+            assertThat(process.outputTail()).isEqualTo("INFO a record");
+        }
+    }
+
+    @Test
+    void inheritsNoEnvironmentVariable() throws Exception {
+        try (WorkerProcess process =
+                WorkerProcess.start(
+                        "test", List.of("/usr/bin/env"), Map.of("GIVEN", "yes"), null)) {
+            process.ended().get();
+            assertThat(process.outputTail()).isEqualTo("GIVEN=yes");
+        }
+    }
+
+    @Test
+    void endsAFrozenProcess() throws Exception {
+        WorkerProcess process = shell("kill -STOP $$");
+        Awaitility.await()
+                .until(() -> statusOf(process.pid()).startsWith("T"));
+        process.close();
+        assertThat(process.isAlive()).isFalse();
+    }
+
+    @Test
+    void endsAProcessThatIgnoresSigterm() throws Exception {
+        WorkerProcess process =
+                shell("trap '' TERM; echo ready; while true; do /bin/sleep 0.1; done");
+        Awaitility.await().until(() -> process.outputTail().contains("ready"));
+        process.close();
+        assertThat(process.isAlive()).isFalse();
+    }
+
+    @Test
+    void endsWhatTheProcessStarted() throws Exception {
+        WorkerProcess process = shell("/bin/sleep 1000 & echo child $!; wait");
+        Awaitility.await().until(() -> process.outputTail().startsWith("child "));
+        long child = Long.parseLong(process.outputTail().substring("child ".length()));
+        process.close();
+        Awaitility.await()
+                .atMost(10, TimeUnit.SECONDS)
+                .until(() -> ProcessHandle.of(child).map(ProcessHandle::isAlive).orElse(false), alive -> !alive);
+    }
+
+    @Test
+    void isClosedOnceAndStaysClosed() throws Exception {
+        WorkerProcess process = shell("exit 0");
+        process.close();
+        process.close();
+        assertThat(process.isAlive()).isFalse();
+    }
+
+    @Test
+    void namesAnInterpreterThatCannotBeRun() {
+        assertThatThrownBy(
+                        () ->
+                                WorkerProcess.start(
+                                        "test", List.of("no-such-python"), Map.of(), null))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("'no-such-python' cannot be run from the PATH")
+                .hasMessageContaining("python.executable");
+    }
+
+    private static WorkerProcess shell(String script) throws IOException {
+        return WorkerProcess.start("test", List.of("/bin/sh", "-c", script), Map.of(), null);
+    }
+
+    private static String statusOf(long pid) throws IOException {
+        String stat = java.nio.file.Files.readString(java.nio.file.Path.of("/proc/" + pid + "/stat"));
+        return stat.substring(stat.lastIndexOf(')') + 2);
+    }
+}
