@@ -1,0 +1,29 @@
+package io.asyncbatch.flink.arrow;
+
+import org.apache.arrow.vector.TimeStampMicroVector;
+
+import java.time.LocalDateTime;
+
+/** {@code LocalDateTime} as microseconds, which is Python's resolution. Owned by its writer's or reader's thread. */
+final class LocalDateTimeConverter extends FieldConverter {
+
+    private final TimeStampMicroVector vector;
+
+    LocalDateTimeConverter(TimeStampMicroVector vector, FieldPosition position) {
+        super(vector, position);
+        this.vector = vector;
+    }
+
+    @Override
+    void put(int index, Object value) {
+        if (!(value instanceof LocalDateTime v)) {
+            throw wrongClass(value);
+        }
+        vector.setSafe(index, PythonDates.toEpochMicro(v, this));
+    }
+
+    @Override
+    Object get(int index) {
+        return PythonDates.fromEpochMicro(vector.get(index), index, this);
+    }
+}

@@ -1,0 +1,29 @@
+package io.asyncbatch.flink.arrow;
+
+import org.apache.arrow.vector.VarCharVector;
+
+import java.nio.charset.StandardCharsets;
+
+/** {@code String} as UTF-8; a lone surrogate becomes '?', as in PyFlink's own serializers. Owned by its writer's or reader's thread. */
+final class StringConverter extends FieldConverter {
+
+    private final VarCharVector vector;
+
+    StringConverter(VarCharVector vector, FieldPosition position) {
+        super(vector, position);
+        this.vector = vector;
+    }
+
+    @Override
+    void put(int index, Object value) {
+        if (!(value instanceof String v)) {
+            throw wrongClass(value);
+        }
+        vector.setSafe(index, v.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    Object get(int index) {
+        return new String(vector.get(index), StandardCharsets.UTF_8);
+    }
+}
