@@ -1,0 +1,62 @@
+package io.asyncbatch.flink.arrow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * Writer and reader of one type with their allocators, for one test; closing it asserts that no byte
+ * is left.
+ */
+final class Codec<T> implements AutoCloseable {
+
+    private final BridgeAllocator allocator = new BridgeAllocator("test", 1L << 28);
+    private final BufferAllocator writing = allocator.child("write", 1L << 27);
+    private final BufferAllocator reading = allocator.child("read", 1L << 27);
+    final RecordBatchWriter<T> writer;
+    final RecordBatchReader<T> reader;
+
+    Codec(TypeInformation<T> type) {
+        writer = RecordBatchWriter.create(type, writing);
+        reader = RecordBatchReader.create(type, reading);
+    }
+
+    byte[] encode(List<T> rows) {
+        try (EncodedBatch batch = writer.encode(rows)) {
+            return bytes(batch);
+        }
+    }
+
+    List<T> decode(byte[] bytes, int rows) {
+        ByteBuffer direct = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
+        List<T> decoded = reader.read(direct, rows);
+        assertThat(reading.getAllocatedMemory()).isZero();
+        return decoded;
+    }
+
+    long heldBytes() {
+        return allocator.allocatedBytes();
+    }
+
+    static byte[] bytes(EncodedBatch batch) {
+        ByteBuffer all = ByteBuffer.allocate((int) batch.byteCount());
+        for (ByteBuffer piece : batch.buffers()) {
+            assertThat(piece.isReadOnly()).isTrue();
+            all.put(piece);
+        }
+        assertThat(all.hasRemaining()).isFalse();
+        return all.array();
+    }
+
+    @Override
+    public void close() {
+        assertThat(allocator.allocatedBytes()).isZero();
+        writer.close();
+        reader.close();
+        allocator.close();
+    }
+}
