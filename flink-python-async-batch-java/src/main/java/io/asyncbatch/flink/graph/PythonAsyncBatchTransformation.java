@@ -37,7 +37,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long timeoutMillis;
     private int capacity;
     private long maxBatchBytes;
-    private long maxFrameBytes;
+    private long maxFrameBytes = WorkerLimits.DEFAULT_FRAME_BYTES;
     private long openTimeoutMillis;
 
     private PythonAsyncBatchTransformation(

@@ -35,6 +35,7 @@ import java.util.HexFormat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -117,9 +118,10 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         long deadline = System.nanoTime() + limits.openTimeoutMillis() * 1_000_000;
         String workerName = workerName();
 
-        allocator = BridgeAllocator.create(workerName);
-        writer = RecordBatchWriter.create(inputType, allocator.child("inputs"));
-        reader = RecordBatchReader.create(outputType, allocator.child("outputs"));
+        // Batches in flight are bounded by the operator, each by a frame's size.
+        allocator = new BridgeAllocator(workerName, Long.MAX_VALUE);
+        writer = RecordBatchWriter.create(inputType, allocator.child("inputs", Long.MAX_VALUE));
+        reader = RecordBatchReader.create(outputType, allocator.child("outputs", Long.MAX_VALUE));
 
         environment = new PythonEnvironment(configuration, context);
         environment.open();
@@ -186,7 +188,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                 BatchChannel.start(
                         socket,
                         limits.maxFrameBytes(),
-                        allocator.child("receive"),
+                        allocator.child("receive", Long.MAX_VALUE),
                         new AnswerListener(),
                         workerName + "-batches");
         // The channel sees the end of a process too, unless a child of the process keeps it open.
@@ -428,7 +430,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         reader,
                         allocator,
                         environment)
-                .filter(java.util.Objects::nonNull)
+                .filter(Objects::nonNull)
                 .toList();
     }
 
