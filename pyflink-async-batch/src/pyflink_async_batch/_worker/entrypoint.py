@@ -96,6 +96,8 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = parser.parse_args(argv)
 
     faulthandler.enable()
+    # Lets the operator find what user code has started, even when this process is dead.
+    os.setpgid(0, 0)
     _leave_with_the_jvm()
     secrets.take_from_environment()
     secrets.add_to_beam_channels()

@@ -122,16 +122,21 @@ public final class WorkerProcess implements AutoCloseable {
         return output.tail();
     }
 
-    /** Ends the process and everything that it started, by force if need be. Idempotent. */
+    /**
+     * Ends the process and everything that it started, by force if need be. Idempotent, and of use
+     * after the process died by itself: what it had started may have outlived it.
+     */
     @Override
     public void close() throws IOException {
         ShutdownHookUtil.removeShutdownHook(shutdownHook, name, LOG);
         boolean interrupted = Thread.interrupted();
         try {
+            List<ProcessHandle> started = descendants();
             if (process.isAlive()) {
                 process.destroy();
                 interrupted |= !waitUninterrupted(TERMINATE_MILLIS);
             }
+            started.forEach(ProcessHandle::destroyForcibly);
             killTree();
             interrupted |= !waitUninterrupted(KILL_MILLIS);
             if (process.isAlive()) {
@@ -151,10 +156,16 @@ public final class WorkerProcess implements AutoCloseable {
 
     /** Kills with SIGKILL, which a frozen process cannot ignore, and first what it started. */
     private void killTree() {
-        try (Stream<ProcessHandle> descendants = process.descendants()) {
-            descendants.forEach(ProcessHandle::destroyForcibly);
-        }
+        descendants().forEach(ProcessHandle::destroyForcibly);
+        ProcessGroup.members(process.pid()).forEach(ProcessHandle::destroyForcibly);
         process.destroyForcibly();
+    }
+
+    /** Empty once the process is dead: its children then belong to another one. */
+    private List<ProcessHandle> descendants() {
+        try (Stream<ProcessHandle> descendants = process.descendants()) {
+            return descendants.toList();
+        }
     }
 
     /** Returns false if the wait was interrupted; it is then cut short and killing goes on. */

@@ -8,9 +8,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 
 @Timeout(60)
 class WorkerProcessTest {
@@ -82,12 +83,41 @@ class WorkerProcessTest {
     @Test
     void endsWhatTheProcessStarted() throws Exception {
         WorkerProcess process = shell("/bin/sleep 1000 & echo child $!; wait");
-        Awaitility.await().until(() -> process.outputTail().startsWith("child "));
-        long child = Long.parseLong(process.outputTail().substring("child ".length()));
+        long child = childOf(process);
         process.close();
+        awaitEndOf(child);
+    }
+
+    @Test
+    void endsWhatOutlivedTheProcess() throws Exception {
+        WorkerProcess process =
+                WorkerProcess.start(
+                        "test",
+                        List.of(
+                                "/usr/bin/setsid",
+                                "/bin/sh",
+                                "-c",
+                                "/bin/sleep 1000 & echo child $!; kill -KILL $$"),
+                        Map.of(),
+                        null);
+        process.ended().get();
+        long child = childOf(process);
+        assertThat(ProcessHandle.of(child)).isPresent();
+        process.close();
+        awaitEndOf(child);
+    }
+
+    private static long childOf(WorkerProcess process) {
+        Awaitility.await().until(() -> process.outputTail().startsWith("child "));
+        return Long.parseLong(process.outputTail().substring("child ".length()));
+    }
+
+    private static void awaitEndOf(long pid) {
         Awaitility.await()
-                .atMost(10, TimeUnit.SECONDS)
-                .until(() -> ProcessHandle.of(child).map(ProcessHandle::isAlive).orElse(false), alive -> !alive);
+                .until(
+                        () ->
+                                ProcessHandle.of(pid).isEmpty()
+                                        || statusOf(pid).startsWith("Z"));
     }
 
     @Test
@@ -114,7 +144,7 @@ class WorkerProcessTest {
     }
 
     private static String statusOf(long pid) throws IOException {
-        String stat = java.nio.file.Files.readString(java.nio.file.Path.of("/proc/" + pid + "/stat"));
+        String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
         return stat.substring(stat.lastIndexOf(')') + 2);
     }
 }
