@@ -61,6 +61,18 @@ def _provision(worker_id: str, endpoint: str) -> Dict[str, str]:
     }
 
 
+def _open_no_state_channel() -> None:
+    """
+    The transform has no state. Beam would open a channel for it all the same, and its server
+    complains at every end of a worker that the channel is closed already.
+    """
+    from apache_beam.runners.worker import sdk_worker
+
+    sdk_worker.GrpcStateHandlerFactory.create_state_handler = (
+        lambda self, descriptor: sdk_worker.ThrowingStateHandler()
+    )
+
+
 def _keep_log_records_on_stderr() -> None:
     """
     Lets log records reach the operator even if this process is killed with some of them still in
@@ -107,6 +119,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     import pyflink_async_batch._worker.transform  # noqa: F401
     from pyflink.fn_execution.beam import beam_sdk_worker_main
 
+    _open_no_state_channel()
     _keep_log_records_on_stderr()
     beam_sdk_worker_main.main()
 

@@ -434,7 +434,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                 .toList();
     }
 
-    private void shutWorkerDown() throws InterruptedException {
+    private void shutWorkerDown() throws Exception {
         if (channel == null) {
             return;
         }
@@ -446,7 +446,6 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                     SHUTDOWN_MILLIS);
             return;
         }
-        control.endBundle()
-                .ifPresent(e -> LOG.debug("The worker's bundle ended with an error", e));
+        control.leave();
     }
 }

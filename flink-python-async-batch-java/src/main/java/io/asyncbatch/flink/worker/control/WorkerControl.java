@@ -32,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -53,6 +54,7 @@ public final class WorkerControl implements AutoCloseable {
     private static final int SECRET_BYTES = 32;
     private static final long METRICS_INTERVAL_SECONDS = 5;
     private static final long BUNDLE_END_MILLIS = 3_000;
+    private static final long HARNESS_END_MILLIS = 1_000;
 
     private final String workerName;
     private final PipelineOptions pipelineOptions;
@@ -192,37 +194,30 @@ public final class WorkerControl implements AutoCloseable {
     }
 
     /**
-     * Ends the bundle of a worker whose user code has ended, which brings its last metrics.
-     *
-     * @return why the bundle failed, if it did
+     * Lets a worker whose user code has ended leave in order: ends its bundle, which brings its last
+     * metrics, and its harness. What does not end in time is left to {@link #close}.
      */
-    public Optional<Throwable> endBundle() {
-        RemoteBundle ending = bundle;
-        bundle = null;
-        if (ending == null) {
-            return Optional.empty();
+    public void leave() throws Exception {
+        if (bundle == null) {
+            return;
         }
-        CompletableFuture<Void> end =
-                CompletableFuture.runAsync(
-                        () -> {
-                            try {
-                                ending.close();
-                            } catch (Exception e) {
-                                throw new IllegalStateException(e);
-                            }
-                        },
-                        executor);
+        CompletableFuture<Void> end = CompletableFuture.runAsync(this::endBundle, executor);
         try {
             end.get(BUNDLE_END_MILLIS, TimeUnit.MILLISECONDS);
-            return Optional.empty();
+            environment.closeHarness();
+            process().orElseThrow().awaitEnd(HARNESS_END_MILLIS);
         } catch (ExecutionException e) {
-            return Optional.of(ExceptionUtils.stripException(e.getCause(), IllegalStateException.class));
+            LOG.debug("The bundle of {} ended with an error", workerName, e.getCause());
         } catch (TimeoutException e) {
             LOG.debug("The bundle of {} did not end within {} ms", workerName, BUNDLE_END_MILLIS);
-            return Optional.empty();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return Optional.empty();
+        }
+    }
+
+    private void endBundle() {
+        try {
+            bundle.close();
+        } catch (Exception e) {
+            throw new CompletionException(e);
         }
     }
 

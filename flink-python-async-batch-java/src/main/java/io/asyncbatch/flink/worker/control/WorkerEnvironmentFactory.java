@@ -44,6 +44,7 @@ final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentF
 
     private String provisionEndpoint;
     private ControlClientPool.Source clients;
+    private InstructionRequestHandler harness;
     @Nullable private volatile WorkerProcess process;
 
     WorkerEnvironmentFactory(
@@ -95,7 +96,13 @@ final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentF
                         variables,
                         command.workingDirectory());
         process = started;
-        return RemoteEnvironment.forHandler(environment, awaitHarness(workerId, started));
+        harness = awaitHarness(workerId, started);
+        return RemoteEnvironment.forHandler(environment, harness);
+    }
+
+    /** Ends the control stream, which tells the harness to leave. */
+    void closeHarness() throws Exception {
+        harness.close();
     }
 
     private InstructionRequestHandler awaitHarness(String workerId, WorkerProcess started)
