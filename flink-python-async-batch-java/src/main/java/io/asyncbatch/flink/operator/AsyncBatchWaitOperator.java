@@ -1,0 +1,343 @@
+package io.asyncbatch.flink.operator;
+
+import io.asyncbatch.flink.invoker.BatchInvoker;
+import io.asyncbatch.flink.invoker.BatchInvokerFactory;
+import io.asyncbatch.flink.metrics.BatchMetrics;
+import io.asyncbatch.flink.operator.buffer.BatchFormer;
+import io.asyncbatch.flink.operator.buffer.BatchRows;
+import io.asyncbatch.flink.operator.buffer.CloseReason;
+import io.asyncbatch.flink.operator.buffer.RowTimestamps;
+import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import io.asyncbatch.flink.operator.inflight.Batch;
+import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
+import io.asyncbatch.flink.operator.inflight.BatchListener;
+import io.asyncbatch.flink.operator.queue.BatchQueue;
+import io.asyncbatch.flink.operator.state.SavedElement;
+import io.asyncbatch.flink.operator.state.SavedElementSerializer;
+import io.asyncbatch.flink.operator.state.SavedElements;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.BoundedOneInput;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.operators.TimestampedCollector;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+
+/**
+ * Groups rows into batches, has each computed by a {@link BatchInvoker}, and lets the results leave
+ * as single rows again. Lives in the task's mailbox thread; this class only wires the parts and
+ * follows Flink's lifecycle.
+ *
+ * <p>A row goes through {@link BatchFormer} (which batch), {@link BatchDispatcher} (when and how
+ * the batch is invoked) and {@link BatchQueue} (when the result leaves). Until it leaves it is in
+ * the snapshot, as an input or as its result, so a barrier never waits for an invocation.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperator<OUT>
+        implements OneInputStreamOperator<IN, OUT>, BoundedOneInput, BatchListener<IN, OUT> {
+
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * Rows that leave in one mail. Many, because a mail costs more than a row; bounded, so that
+     * timers and completions get their turn when much has become ready at once.
+     */
+    static final int EMITTED_PER_MAIL = 512;
+
+    private final transient MailboxExecutor mailbox;
+    private final transient BatchSettings settings;
+    private final transient BatchInvokerFactory<IN, OUT> invokerFactory;
+    private final transient RowWeigher<IN> weigher;
+    private final transient TypeSerializer<IN> inputSerializer;
+    private final transient TypeSerializer<OUT> outputSerializer;
+    private final transient BatchQueue<IN, OUT> queue;
+    private final transient TimestampedCollector<OUT> collector;
+    private final transient OperatorInvokerContext invokerContext;
+
+    private transient SavedElements<IN, OUT> savedElements;
+    @Nullable private transient BatchInvoker<IN, OUT> invoker;
+    private transient BatchMetrics metrics;
+    @Nullable private transient BatchDispatcher<IN, OUT> dispatcher;
+    @Nullable private transient BatchFormer<IN> former;
+    private transient boolean copiesInputs;
+    private transient boolean emissionScheduled;
+    @Nullable private transient Exception failure;
+
+    AsyncBatchWaitOperator(
+            StreamOperatorParameters<OUT> parameters,
+            MailboxExecutor mailbox,
+            BatchSettings settings,
+            BatchInvokerFactory<IN, OUT> invokerFactory,
+            RowWeigher<IN> weigher,
+            TypeSerializer<OUT> outputSerializer) {
+        super(parameters);
+        this.mailbox = mailbox;
+        this.settings = settings;
+        this.invokerFactory = invokerFactory;
+        this.weigher = weigher;
+        this.inputSerializer = getOperatorConfig().getTypeSerializerIn(0, getUserCodeClassloader());
+        this.outputSerializer = outputSerializer;
+        this.queue = BatchQueue.create(settings.outputMode());
+        this.collector = new TimestampedCollector<>(output);
+        this.invokerContext =
+                new OperatorInvokerContext(
+                        getRuntimeContext(), getContainingTask().getEnvironment());
+    }
+
+    // ------------------------------------------------------------- lifecycle
+
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        TaskInfo task = getRuntimeContext().getTaskInfo();
+        savedElements =
+                new SavedElements<>(
+                        context.getOperatorStateStore(),
+                        new SavedElementSerializer<>(inputSerializer, outputSerializer),
+                        task.getIndexOfThisSubtask(),
+                        task.getNumberOfParallelSubtasks());
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        copiesInputs = getExecutionConfig().isObjectReuseEnabled();
+        invoker = invokerFactory.createInvoker();
+        metrics = new BatchMetrics(getMetricGroup(), this::slotsTaken);
+        dispatcher =
+                new BatchDispatcher<>(
+                        settings, invoker, getProcessingTimeService(), mailbox, metrics, this);
+        former =
+                new BatchFormer<>(
+                        settings, weigher, getProcessingTimeService(), this::onBatchClosed);
+        invoker.open(invokerContext);
+        restore(savedElements.restored());
+        savedElements.clear();
+    }
+
+    @Override
+    public void endInput() throws Exception {
+        rethrowFailure();
+        former.close(CloseReason.END_OF_INPUT);
+        while (!queue.isEmpty()) {
+            mailbox.yield();
+        }
+    }
+
+    @Override
+    public void close() throws Exception {
+        invokerContext.ignoreFailures();
+        if (former != null) {
+            former.cancelTimer();
+        }
+        if (dispatcher != null) {
+            dispatcher.close();
+        }
+        BatchInvoker<IN, OUT> closing = invoker;
+        invoker = null;
+        try {
+            if (closing != null) {
+                closing.close();
+            }
+        } finally {
+            super.close();
+        }
+    }
+
+    // ----------------------------------------------------------------- input
+
+    @Override
+    public void processElement(StreamRecord<IN> record) throws Exception {
+        rethrowFailure();
+        IN value = record.getValue();
+        former.add(copiesInputs ? inputSerializer.copy(value) : value, record);
+        // The row is in the snapshot from here on; only the next one has to wait.
+        while (dispatcher.hasWaiting()) {
+            mailbox.yield();
+        }
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        rethrowFailure();
+        queue.add(mark, former.rows().size());
+        emit();
+    }
+
+    /**
+     * In its place among the rows, since idleness that overtakes them makes them late downstream.
+     */
+    @Override
+    public void processWatermarkStatus(WatermarkStatus status) throws Exception {
+        rethrowFailure();
+        queue.add(status, former.rows().size());
+        emit();
+    }
+
+    @Override
+    public void processRecordAttributes(RecordAttributes attributes) throws Exception {
+        rethrowFailure();
+        queue.add(attributes, former.rows().size());
+        emit();
+    }
+
+    private void onBatchClosed(BatchRows<IN> rows, CloseReason reason, long openNanos)
+            throws Exception {
+        metrics.batchClosed(rows.size(), reason, openNanos);
+        Batch<IN, OUT> batch = Batch.buffered(rows);
+        queue.add(batch);
+        dispatcher.submit(batch);
+    }
+
+    // ---------------------------------------------------------------- output
+
+    @Override
+    public void onDone(Batch<IN, OUT> batch) throws Exception {
+        queue.completed(batch);
+        emit();
+    }
+
+    @Override
+    public void onFailure(Exception batchFailure) throws Exception {
+        failure = batchFailure;
+        throw batchFailure;
+    }
+
+    /** Emits what may leave, unless a mail is on its way that will. */
+    private void emit() throws Exception {
+        if (!emissionScheduled) {
+            emitSome();
+        }
+    }
+
+    private void emitSome() throws Exception {
+        if (failure != null) {
+            return;
+        }
+        try {
+            queue.emit(EMITTED_PER_MAIL, collector, dispatcher::release);
+        } catch (Exception downstreamFailure) {
+            failure = downstreamFailure;
+            throw downstreamFailure;
+        }
+        if (queue.canEmit()) {
+            scheduleEmission();
+        }
+    }
+
+    private void scheduleEmission() {
+        try {
+            mailbox.execute(
+                    () -> {
+                        emissionScheduled = false;
+                        emitSome();
+                    },
+                    "emit results of batches");
+            emissionScheduled = true;
+        } catch (RejectedExecutionException mailboxClosed) {
+            LOG.debug("Kept results back: the task ended, and they are computed again");
+        }
+    }
+
+    /**
+     * A failure was thrown in a mail, perhaps one that ran while an operator before this one waited
+     * in its collector. If user code there swallowed it, going on would lose the batch.
+     */
+    private void rethrowFailure() throws Exception {
+        if (failure != null) {
+            getContainingTask().getEnvironment().failExternally(failure);
+            throw failure;
+        }
+    }
+
+    // ----------------------------------------------------------------- state
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        super.snapshotState(context);
+        rethrowFailure();
+        List<SavedElement<IN, OUT>> elements = new ArrayList<>();
+        queue.save(former.rows(), elements::add);
+        savedElements.update(elements);
+    }
+
+    @Override
+    public OperatorSnapshotFutures snapshotState(
+            long checkpointId,
+            long timestamp,
+            CheckpointOptions checkpointOptions,
+            CheckpointStreamFactory factory)
+            throws Exception {
+        OperatorSnapshotFutures futures =
+                super.snapshotState(checkpointId, timestamp, checkpointOptions, factory);
+        // The backend copied the entries; without this it would keep the rows until the next one.
+        savedElements.clear();
+        return futures;
+    }
+
+    /**
+     * Takes the restored rows in without ever waiting, since no mail runs before the task does
+     * (FLINK-7949). What exceeds the capacity waits in the dispatcher and holds back new input.
+     */
+    private void restore(List<SavedElement<IN, OUT>> elements) throws Exception {
+        List<OUT> results = new ArrayList<>();
+        RowTimestamps resultTimestamps = new RowTimestamps(0);
+        StreamRecord<IN> input = new StreamRecord<>(null);
+        for (SavedElement<IN, OUT> element : elements) {
+            if (element instanceof SavedElement.Result<IN, OUT> result) {
+                former.close(CloseReason.RESTORE);
+                results.add(result.value());
+                if (result.hasTimestamp()) {
+                    resultTimestamps.add(result.timestamp());
+                } else {
+                    resultTimestamps.addMissing();
+                }
+                continue;
+            }
+            if (!results.isEmpty()) {
+                queue.add(Batch.done(results, resultTimestamps));
+                results = new ArrayList<>();
+                resultTimestamps = new RowTimestamps(0);
+            }
+            if (element instanceof SavedElement.Input<IN, OUT> row) {
+                input.replace(row.value());
+                if (row.hasTimestamp()) {
+                    input.setTimestamp(row.timestamp());
+                } else {
+                    input.eraseTimestamp();
+                }
+                former.add(row.value(), input);
+            } else if (element instanceof SavedElement.Mark<IN, OUT> mark) {
+                queue.add(new Watermark(mark.timestamp()), former.rows().size());
+            }
+        }
+        if (!results.isEmpty()) {
+            queue.add(Batch.done(results, resultTimestamps));
+        }
+        if (queue.canEmit()) {
+            scheduleEmission();
+        }
+    }
+
+    private int slotsTaken() {
+        return dispatcher == null ? 0 : dispatcher.slotsTaken();
+    }
+}

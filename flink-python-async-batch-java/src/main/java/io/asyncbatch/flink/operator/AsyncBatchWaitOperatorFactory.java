@@ -1,0 +1,65 @@
+package io.asyncbatch.flink.operator;
+
+import io.asyncbatch.flink.invoker.BatchInvokerFactory;
+import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import java.util.Objects;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.ChainingStrategy;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.StreamOperator;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
+
+/**
+ * Creates a subtask's {@link AsyncBatchWaitOperator}. Travels with the job graph; used by the
+ * task's thread.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+@SuppressWarnings("deprecation") // the interface is how a task knows that the operator yields
+public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStreamOperatorFactory<OUT>
+        implements OneInputStreamOperatorFactory<IN, OUT>, YieldingOperatorFactory<OUT> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final BatchSettings settings;
+    private final BatchInvokerFactory<IN, OUT> invokerFactory;
+    private final RowWeigher<IN> weigher;
+    private final TypeSerializer<OUT> outputSerializer;
+
+    public AsyncBatchWaitOperatorFactory(
+            BatchSettings settings,
+            BatchInvokerFactory<IN, OUT> invokerFactory,
+            RowWeigher<IN> weigher,
+            TypeSerializer<OUT> outputSerializer) {
+        this.settings = Objects.requireNonNull(settings, "settings");
+        this.invokerFactory = Objects.requireNonNull(invokerFactory, "invoker factory");
+        this.weigher = Objects.requireNonNull(weigher, "weigher");
+        this.outputSerializer = Objects.requireNonNull(outputSerializer, "output serializer");
+        this.chainingStrategy = ChainingStrategy.ALWAYS;
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
+    public <T extends StreamOperator<OUT>> T createStreamOperator(
+            StreamOperatorParameters<OUT> parameters) {
+        return (T)
+                new AsyncBatchWaitOperator<>(
+                        parameters,
+                        getMailboxExecutor(),
+                        settings,
+                        invokerFactory,
+                        weigher,
+                        outputSerializer);
+    }
+
+    @Override
+    @SuppressWarnings("rawtypes")
+    public Class<? extends StreamOperator> getStreamOperatorClass(ClassLoader classLoader) {
+        return AsyncBatchWaitOperator.class;
+    }
+}

@@ -1,0 +1,19 @@
+package io.asyncbatch.flink.operator.inflight;
+
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Is told how batches end. Called by the mailbox thread.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+public interface BatchListener<IN, OUT> {
+
+    /** The batch's results are there; {@link Batch#isDone} holds. */
+    void onDone(Batch<IN, OUT> batch) throws Exception;
+
+    /** The batch failed for good and the task has to. */
+    void onFailure(Exception failure) throws Exception;
+}

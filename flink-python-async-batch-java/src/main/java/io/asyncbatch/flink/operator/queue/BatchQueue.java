@@ -1,0 +1,209 @@
+package io.asyncbatch.flink.operator.queue;
+
+import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.buffer.BatchRows;
+import io.asyncbatch.flink.operator.buffer.RowTimestamps;
+import io.asyncbatch.flink.operator.inflight.Batch;
+import io.asyncbatch.flink.operator.state.SavedElement;
+import java.util.ArrayDeque;
+import java.util.Iterator;
+import java.util.function.Consumer;
+import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.streaming.api.operators.TimestampedCollector;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+
+/**
+ * Decides what may leave the operator next. Owned by the mailbox thread.
+ *
+ * <p>Every row has a position in the operator's row sequence, a batch is a run of positions, and a
+ * fence (a watermark, say) stands before a position. No row at or after the first fence ever leaves
+ * before it, so the fence's turn has come exactly when as many rows have left as stand before it.
+ * That needs no bookkeeping per row, and lets a batch span fences.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+public abstract class BatchQueue<IN, OUT> {
+
+    /** Takes note that all results of a batch have left. */
+    @FunctionalInterface
+    public interface EmptiedListener<IN, OUT> {
+        void onEmptied(Batch<IN, OUT> batch) throws Exception;
+    }
+
+    private static final long NO_FENCE = Long.MAX_VALUE;
+
+    private final ArrayDeque<Fence> fences = new ArrayDeque<>();
+    private long addedRows;
+    private long emittedRows;
+
+    BatchQueue() {}
+
+    public static <IN, OUT> BatchQueue<IN, OUT> create(OutputMode mode) {
+        return switch (mode) {
+            case ORDERED -> new OrderedBatchQueue<>();
+            case UNORDERED -> new UnorderedBatchQueue<>();
+        };
+    }
+
+    /** Adds a batch behind all others, whether it is done or not. */
+    public void add(Batch<IN, OUT> batch) {
+        batch.placeAt(addedRows);
+        addedRows += batch.size();
+        append(batch);
+        if (batch.isDone()) {
+            completed(batch);
+        }
+    }
+
+    /** A batch of this queue became done. */
+    public abstract void completed(Batch<IN, OUT> batch);
+
+    /**
+     * Adds a watermark behind all rows that have arrived.
+     *
+     * @param formingRows rows that have arrived and are in no batch yet
+     */
+    public void add(Watermark watermark, int formingRows) {
+        fenceBehind(formingRows).add(watermark);
+    }
+
+    public void add(WatermarkStatus status, int formingRows) {
+        fenceBehind(formingRows).add(status);
+    }
+
+    public void add(RecordAttributes attributes, int formingRows) {
+        fenceBehind(formingRows).add(attributes);
+    }
+
+    /** Whether nothing is held back. */
+    public boolean isEmpty() {
+        return emittedRows == addedRows && fences.isEmpty();
+    }
+
+    public boolean canEmit() {
+        return fenceIsNext() || nextReady() != null;
+    }
+
+    /**
+     * Lets what may leave do so.
+     *
+     * @param most rows and fences to emit at most
+     */
+    public void emit(
+            int most, TimestampedCollector<OUT> collector, EmptiedListener<IN, OUT> listener)
+            throws Exception {
+        int left = most;
+        while (left > 0) {
+            if (fenceIsNext()) {
+                fences.poll().emit(collector);
+                fencePassed(fencePosition());
+                left--;
+                continue;
+            }
+            Batch<IN, OUT> batch = nextReady();
+            if (batch == null) {
+                return;
+            }
+            long beforeFence = fencePosition() - batch.nextPosition();
+            int count = (int) Math.min(Math.min(left, batch.remaining()), beforeFence);
+            emittedRows += count;
+            left -= count;
+            batch.emit(count, collector);
+            if (batch.remaining() == 0) {
+                remove(batch);
+                listener.onEmptied(batch);
+            } else if (count == beforeFence) {
+                heldByFence(batch);
+            }
+        }
+    }
+
+    /** Saves all that has not left, in its order: results where they are known, else inputs. */
+    public void save(BatchRows<IN> forming, Consumer<SavedElement<IN, OUT>> snapshot) {
+        Iterator<Fence> remainingFences = fences.iterator();
+        Fence fence = nextOrNull(remainingFences);
+        for (Batch<IN, OUT> batch : batches()) {
+            long end = batch.firstPosition() + batch.size();
+            for (long position = batch.nextPosition(); position < end; position++) {
+                fence = saveUpTo(position, fence, remainingFences, snapshot);
+                batch.save(position, snapshot);
+            }
+        }
+        RowTimestamps timestamps = forming.timestamps();
+        for (int row = 0; row < forming.size(); row++) {
+            fence = saveUpTo(addedRows + row, fence, remainingFences, snapshot);
+            snapshot.accept(
+                    new SavedElement.Input<>(
+                            forming.value(row), timestamps.isPresent(row), timestamps.get(row)));
+        }
+        saveUpTo(NO_FENCE, fence, remainingFences, snapshot);
+    }
+
+    /** The batches that still have rows to emit, by position. */
+    abstract Iterable<Batch<IN, OUT>> batches();
+
+    abstract void append(Batch<IN, OUT> batch);
+
+    abstract void remove(Batch<IN, OUT> batch);
+
+    /** A done batch with a row that may leave, now that no fence is next. */
+    @Nullable
+    abstract Batch<IN, OUT> nextReady();
+
+    /** The batch's next row stands behind the first fence. */
+    abstract void heldByFence(Batch<IN, OUT> batch);
+
+    /**
+     * The first fence left.
+     *
+     * @param nextFence position of the fence after it
+     */
+    abstract void fencePassed(long nextFence);
+
+    /** Position of the first fence; larger than every position if there is none. */
+    final long fencePosition() {
+        Fence first = fences.peek();
+        return first == null ? NO_FENCE : first.position();
+    }
+
+    private boolean fenceIsNext() {
+        return fencePosition() == emittedRows;
+    }
+
+    private Fence fenceBehind(int formingRows) {
+        long position = addedRows + formingRows;
+        Fence last = fences.peekLast();
+        if (last == null || last.position() != position) {
+            last = new Fence(position);
+            fences.add(last);
+        }
+        return last;
+    }
+
+    private Fence saveUpTo(
+            long position,
+            @Nullable Fence first,
+            Iterator<Fence> remaining,
+            Consumer<SavedElement<IN, OUT>> snapshot) {
+        Fence fence = first;
+        while (fence != null && fence.position() <= position) {
+            // Status and attributes are no state: after a restore Flink starts as active, and a
+            // restored idleness that nobody takes back would hold all watermarks back for ever.
+            if (fence.watermark() != null) {
+                snapshot.accept(new SavedElement.Mark<>(fence.watermark().getTimestamp()));
+            }
+            fence = nextOrNull(remaining);
+        }
+        return fence;
+    }
+
+    @Nullable
+    private static Fence nextOrNull(Iterator<Fence> fences) {
+        return fences.hasNext() ? fences.next() : null;
+    }
+}

@@ -1,0 +1,67 @@
+package io.asyncbatch.flink.operator.queue;
+
+import javax.annotation.Nullable;
+import org.apache.flink.streaming.api.operators.TimestampedCollector;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+
+/**
+ * What stands between two neighbouring rows and no row may cross. Owned by the mailbox thread.
+ *
+ * <p>However many watermarks and status changes arrive between the same two rows, only the last of
+ * each says anything, so only that is kept: rows that wait long do not pile up watermarks.
+ */
+final class Fence {
+
+    private final long position;
+    @Nullable private Watermark watermark;
+    @Nullable private WatermarkStatus status;
+    @Nullable private RecordAttributes attributes;
+
+    /**
+     * @param position number of rows before it
+     */
+    Fence(long position) {
+        this.position = position;
+    }
+
+    long position() {
+        return position;
+    }
+
+    @Nullable
+    Watermark watermark() {
+        return watermark;
+    }
+
+    void add(Watermark mark) {
+        if (watermark == null || watermark.getTimestamp() < mark.getTimestamp()) {
+            watermark = mark;
+        }
+    }
+
+    void add(WatermarkStatus newStatus) {
+        status = newStatus;
+    }
+
+    void add(RecordAttributes newAttributes) {
+        attributes = newAttributes;
+    }
+
+    /** An idle output drops watermarks, so activity is announced before and idleness after them. */
+    void emit(TimestampedCollector<?> collector) {
+        if (attributes != null) {
+            collector.emitRecordAttributes(attributes);
+        }
+        if (status != null && status.isActive()) {
+            collector.emitWatermarkStatus(status);
+        }
+        if (watermark != null) {
+            collector.emitWatermark(watermark);
+        }
+        if (status != null && status.isIdle()) {
+            collector.emitWatermarkStatus(status);
+        }
+    }
+}
