@@ -6,13 +6,14 @@ process leaves as soon as the JVM that started it is gone.
 """
 
 import argparse
+import contextlib
 import faulthandler
 import json
 import logging
 import os
 import sys
 import threading
-from typing import Dict, List, Optional
+from typing import ContextManager, Dict, List, Optional
 
 from pyflink_async_batch._worker import secrets
 
@@ -68,9 +69,11 @@ def _open_no_state_channel() -> None:
     """
     from apache_beam.runners.worker import sdk_worker
 
-    sdk_worker.GrpcStateHandlerFactory.create_state_handler = (
-        lambda self, descriptor: sdk_worker.ThrowingStateHandler()
-    )
+    class NoState(sdk_worker.ThrowingStateHandler):  # type: ignore[misc]
+        def process_instruction_id(self, *bundle_and_tokens: object) -> ContextManager[None]:
+            return contextlib.nullcontext()
+
+    sdk_worker.GrpcStateHandlerFactory.create_state_handler = lambda self, descriptor: NoState()
 
 
 def _keep_log_records_on_stderr() -> None:

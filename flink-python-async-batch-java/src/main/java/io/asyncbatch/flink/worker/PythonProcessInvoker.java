@@ -43,6 +43,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
 import javax.annotation.Nullable;
@@ -94,6 +95,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     private WorkerControl control;
     private BatchChannel channel;
     private volatile boolean closing;
+    private final AtomicBoolean gone = new AtomicBoolean();
 
     PythonProcessInvoker(
             PythonFunction function,
@@ -173,14 +175,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         SocketChannel socket;
         try {
             socket =
-                    listener.accept(
-                            millisUntil(deadline),
-                            () -> {
-                                if (!process.isAlive()) {
-                                    throw new WorkerBootException(
-                                            "ended before it was ready", process);
-                                }
-                            });
+                    listener.accept(millisUntil(deadline), () -> checkBooting(process));
         } catch (TimeoutException e) {
             throw notReadyInTime(process);
         }
@@ -197,6 +192,16 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         () -> workerGone(null),
                         CompletableFuture.delayedExecutor(
                                 EXIT_STATUS_MILLIS, TimeUnit.MILLISECONDS));
+        control.bundleEnd().whenCompleteAsync((ended, failure) -> workerGone(failure));
+    }
+
+    private void checkBooting(WorkerProcess process) throws WorkerBootException {
+        if (!process.isAlive()) {
+            throw new WorkerBootException("ended before it was ready", process);
+        }
+        if (control.bundleEnd().isDone()) {
+            throw new WorkerBootException("failed before it was ready", process);
+        }
     }
 
     private void awaitReady(long deadline) throws Exception {
@@ -372,7 +377,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     // ------------------------------------------------------------------------------------------
 
     private void workerGone(@Nullable Throwable cause) {
-        if (closing) {
+        if (closing || !gone.compareAndSet(false, true)) {
             return;
         }
         WorkerProcess process = process();

@@ -135,6 +135,14 @@ public final class WorkerControl implements AutoCloseable {
         return Optional.ofNullable(environment).map(WorkerEnvironmentFactory::process);
     }
 
+    /**
+     * Completes when the bundle has ended, which it must not before the worker is told to leave.
+     * Exceptionally if it failed, with the worker's traceback.
+     */
+    public CompletableFuture<Void> bundleEnd() {
+        return environment.harness().bundleEnd();
+    }
+
     private static <T> FnDataReceiver<T> refuseOutput(String collection) {
         throw new IllegalStateException(
                 "the ASYNC_BATCH transform has no output, but was asked for " + collection);
@@ -204,7 +212,7 @@ public final class WorkerControl implements AutoCloseable {
         CompletableFuture<Void> end = CompletableFuture.runAsync(this::endBundle, executor);
         try {
             end.get(BUNDLE_END_MILLIS, TimeUnit.MILLISECONDS);
-            environment.closeHarness();
+            environment.harness().close();
             process().orElseThrow().awaitEnd(HARNESS_END_MILLIS);
         } catch (ExecutionException e) {
             LOG.debug("The bundle of {} ended with an error", workerName, e.getCause());

@@ -44,7 +44,7 @@ final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentF
 
     private String provisionEndpoint;
     private ControlClientPool.Source clients;
-    private InstructionRequestHandler harness;
+    private WatchedHarness harness;
     @Nullable private volatile WorkerProcess process;
 
     WorkerEnvironmentFactory(
@@ -96,13 +96,13 @@ final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentF
                         variables,
                         command.workingDirectory());
         process = started;
-        harness = awaitHarness(workerId, started);
+        harness = new WatchedHarness(awaitHarness(workerId, started));
         return RemoteEnvironment.forHandler(environment, harness);
     }
 
-    /** Ends the control stream, which tells the harness to leave. */
-    void closeHarness() throws Exception {
-        harness.close();
+    /** The harness in the process, once it has connected. */
+    WatchedHarness harness() {
+        return harness;
     }
 
     private InstructionRequestHandler awaitHarness(String workerId, WorkerProcess started)
