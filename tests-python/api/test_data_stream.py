@@ -10,6 +10,7 @@ from pyflink.common import Duration, Time, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
+
 from pyflink_async_batch import (
     AsyncBatchFunction,
     FunctionNotPicklableError,
@@ -60,7 +61,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingBuilder]:
     recording = RecordingBuilder()
     monkeypatch.setattr(transformation, "_j_transformation", lambda: recording)
     monkeypatch.setattr(data_stream, "add_bundled_jar", lambda j_configuration: None)
-    yield recording
+    return recording
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
+
 from pyflink_async_batch import UnsupportedEnvironmentError
 from pyflink_async_batch._graph import bundled_jar
 from pyflink_async_batch._graph.bundled_jar import add_bundled_jar, bundled_jar_url
@@ -114,7 +115,7 @@ def test_thread_mode_is_refused(j_configuration: Any) -> None:
     j_configuration.setString("python.execution-mode", "thread")
     with pytest.raises(
         UnsupportedEnvironmentError,
-        match="still not supported for 'thread' mode: 'python.execution-mode' must be 'process'",
+        match=r"still not supported for 'thread' mode: 'python.execution-mode' must be 'process'",
     ):
         refuse_thread_mode(j_configuration)
 

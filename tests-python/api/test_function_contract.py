@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 import pytest
 from pyflink.datastream.functions import AsyncFunction, MapFunction
+
 from pyflink_async_batch import AsyncBatchFunction, InvalidFunctionError
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
 
@@ -134,7 +135,7 @@ def test_a_plain_function_is_refused(method: Any) -> None:
 
 @pytest.mark.parametrize("method", [generator, logged(generator)], ids=["method", "decorated"])
 def test_an_asynchronous_generator_is_refused(method: Any) -> None:
-    with pytest.raises(InvalidFunctionError, match="asynchronous generator.*not supported"):
+    with pytest.raises(InvalidFunctionError, match=r"asynchronous generator.*not supported"):
         require_async_batch_function(with_methods(async_invoke_batch=method))
 
 
@@ -158,7 +159,7 @@ def test_the_coroutine_takes_one_argument(method: Any) -> None:
 
 @pytest.mark.parametrize("method", [lambda self: [], lambda self, inputs, more: []])
 def test_the_timeout_handler_takes_one_argument(method: Any) -> None:
-    with pytest.raises(InvalidFunctionError, match="'timeout_batch' of .* exactly one argument"):
+    with pytest.raises(InvalidFunctionError, match=r"'timeout_batch' of .* exactly one argument"):
         require_async_batch_function(with_methods(timeout_batch=method))
 
 

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+
 from pyflink_async_batch import AsyncBatchFunction, FunctionNotPicklableError
 from pyflink_async_batch._graph.function_payload import pickled_function
 
@@ -78,7 +79,7 @@ def test_a_captured_variable_is_named() -> None:
 
     with pytest.raises(
         FunctionNotPicklableError,
-        match="variable 'lock' of type '_thread.lock', used by method 'async_invoke_batch'",
+        match=r"variable 'lock' of type '_thread.lock', used by method 'async_invoke_batch'",
     ):
         pickled_function(Capturing())
 

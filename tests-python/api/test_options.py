@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyflink.common import Duration, Time
+
 from pyflink_async_batch import InvalidOptionError, InvalidOptionTypeError
 from pyflink_async_batch.options import AsyncBatchOptions
 
@@ -145,7 +146,7 @@ def test_durations_have_a_unit(option: str, value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["1", None, True, object()])
 def test_a_time_must_hold_a_number(value: Any) -> None:
-    with pytest.raises(InvalidOptionTypeError, match="^timeout must be .* that holds a number"):
+    with pytest.raises(InvalidOptionTypeError, match=r"^timeout must be .* that holds a number"):
         options(timeout=Time(value))
 
 
@@ -154,13 +155,13 @@ def test_only_batch_timeout_may_be_none() -> None:
     for option in ("timeout", "open_timeout"):
         with pytest.raises(InvalidOptionTypeError, match=f"^{option} must be a pyflink"):
             options(**{option: None})
-    with pytest.raises(InvalidOptionTypeError, match="^batch_timeout must be None or a pyflink"):
+    with pytest.raises(InvalidOptionTypeError, match=r"^batch_timeout must be None or a pyflink"):
         options(batch_timeout=1)
 
 
 def test_names() -> None:
     assert options(name="classify").name == "classify"
-    with pytest.raises(InvalidOptionError, match="^name must be None or a str that is not blank"):
+    with pytest.raises(InvalidOptionError, match=r"^name must be None or a str that is not blank"):
         options(name="  ")
-    with pytest.raises(InvalidOptionTypeError, match="^name must be None or a str, got 1"):
+    with pytest.raises(InvalidOptionTypeError, match=r"^name must be None or a str, got 1"):
         options(name=1)

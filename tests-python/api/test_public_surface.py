@@ -6,8 +6,9 @@ import pickle
 from importlib import resources
 
 import pyflink.datastream
-import pyflink_async_batch
 import pytest
+
+import pyflink_async_batch
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream, errors
 
 SEED_PARAMETERS = [
