@@ -86,7 +86,8 @@ def test_every_option_reaches_the_java_side(
         Duration.of_millis(100),
         7,
         Types.FLOAT(),
-        max_batch_bytes=2**40,
+        max_batch_bytes=2**20,
+        max_frame_bytes=2**21,
         open_timeout=timedelta(minutes=1),
         name="classify",
     )
@@ -104,7 +105,8 @@ def test_every_option_reaches_the_java_side(
         "batchSize": 32,
         "batchTimeoutMillis": 100,
         "capacity": 7,
-        "maxBatchBytes": 2**40,
+        "maxBatchBytes": 2**20,
+        "maxFrameBytes": 2**21,
         "openTimeoutMillis": 60_000,
         "name": "classify",
     }
@@ -211,11 +213,13 @@ def test_what_java_refuses_is_a_type_error_with_its_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*arguments: Any) -> Any:
-        # IllegalArgumentException: No enum constant ...
-        get_gateway().jvm.java.util.concurrent.TimeUnit.valueOf("BLOB")
+        # InvalidTypesException: Type information extraction for tuples ...
+        jvm = get_gateway().jvm
+        j_tuple = jvm.java.lang.Class.forName("org.apache.flink.api.java.tuple.Tuple2")
+        jvm.org.apache.flink.api.java.typeutils.TypeExtractor.getForClass(j_tuple)
 
     monkeypatch.setattr(builder, "of", refuse, raising=False)
-    with pytest.raises(UnsupportedTypeError, match="BLOB") as raised:
+    with pytest.raises(UnsupportedTypeError, match=r"extraction for tuples") as raised:
         wait_batch(numbers, Identity(), Time.seconds(30), 32, output_type=Types.INT())
     assert isinstance(raised.value, TypeError)
     assert raised.value.__cause__ is not None

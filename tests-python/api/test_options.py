@@ -14,7 +14,7 @@ from pyflink_async_batch.options import AsyncBatchOptions
 
 MAX_MILLIS = (2**63 - 1) // 10**6
 ROWS = ["batch_size", "capacity"]
-COUNTS = [*ROWS, "max_batch_bytes"]
+COUNTS = [*ROWS, "max_batch_bytes", "max_frame_bytes"]
 DURATIONS = ["timeout", "batch_timeout", "open_timeout"]
 
 
@@ -34,15 +34,17 @@ def test_defaults() -> None:
         batch_timeout_millis=None,
         capacity=100,
         max_batch_bytes=32 * 1024 * 1024,
+        max_frame_bytes=64 * 1024 * 1024,
         open_timeout_millis=600_000,
         name="async batch wait operator",
     )
 
 
 @pytest.mark.parametrize("option", COUNTS)
-@pytest.mark.parametrize("value", [1, 7, np.int8(7), np.int64(7), np.uint16(7), 2**31 - 1])
+@pytest.mark.parametrize("value", [1, 7, np.int8(7), np.int64(7), np.uint16(7), 2**30])
 def test_positive_integers_are_accepted(option: str, value: Any) -> None:
-    number = getattr(options(**{option: value}), option)
+    bytes_that_fit = {"max_batch_bytes": 1, "max_frame_bytes": 2**30}
+    number = getattr(options(**{**bytes_that_fit, option: value}), option)
     assert number == value
     # py4j knows no other kind of integer.
     assert type(number) is int
@@ -63,10 +65,20 @@ def test_counts_of_rows_and_batches_must_fit_into_a_java_int(option: str) -> Non
         options(**{option: 2**31})
 
 
-def test_bytes_may_exceed_a_java_int_but_not_a_long() -> None:
-    assert options(max_batch_bytes=2**63 - 1).max_batch_bytes == 2**63 - 1
-    with pytest.raises(InvalidOptionError, match="from 1 to 9223372036854775807"):
-        options(max_batch_bytes=2**63)
+def test_a_frame_must_fit_into_a_buffer_of_the_jvm() -> None:
+    largest = 2**31 - 1 - 16 * 1024 * 1024
+    assert options(max_frame_bytes=largest).max_frame_bytes == largest
+    with pytest.raises(InvalidOptionError, match=f"an int from 1 to {largest}, got {largest + 1}"):
+        options(max_frame_bytes=largest + 1)
+
+
+def test_a_batch_must_fit_into_a_frame() -> None:
+    assert options(max_batch_bytes=1_000, max_frame_bytes=1_000).max_batch_bytes == 1_000
+    expected = "max_batch_bytes must be at most max_frame_bytes=1000, got 1001"
+    with pytest.raises(InvalidOptionError, match=expected):
+        options(max_batch_bytes=1_001, max_frame_bytes=1_000)
+    with pytest.raises(InvalidOptionError, match="at most max_frame_bytes=67108864, got"):
+        options(max_batch_bytes=2**63 - 1)
 
 
 @pytest.mark.parametrize("option", COUNTS)

@@ -229,7 +229,8 @@ def test_timeout_batch_gets_the_inputs_as_they_came(
             return inputs
 
     lists = Types.LIST(Types.LONG())
-    rows = environment.from_collection([[1], [2, 3], []], lists)
+    # PyFlink's collection source does not take lists that have a type.
+    rows = environment.from_collection([[1], [2, 3], []]).map(list, output_type=lists)
     results = collect(wait_batch(rows, Spoiling(), SOON, 4, output_type=lists))
     assert sorted(list(result) for result in results) == [[], [1], [2, 3]]
 
@@ -338,6 +339,45 @@ def test_strings_and_dictionaries_are_one_result_each(
         )
     )
     assert entries == [{"a": 1, "b": 2}] * 2
+
+
+def test_a_row_that_is_too_large_for_the_transport_fails_the_job(
+    wait_batch: Any, numbers: Any, failure_of: Any
+) -> None:
+    rows = numbers(4).map(lambda value: "x" * 5_000 * value, output_type=Types.STRING())
+    function = Returning(lambda inputs: inputs)
+    text = failure_of(
+        wait_batch(
+            rows,
+            function,
+            TIMEOUT,
+            1,
+            output_type=Types.STRING(),
+            max_batch_bytes=10_000,
+            max_frame_bytes=10_000,
+        )
+    )
+    assert "max_frame_bytes" in text
+    assert "10000" in text
+
+
+def test_results_that_are_too_large_for_the_transport_fail_the_job(
+    wait_batch: Any, numbers: Any, failure_of: Any
+) -> None:
+    function = Returning(lambda inputs: ["x" * 20_000 for _ in inputs])
+    text = failure_of(
+        wait_batch(
+            numbers(1),
+            function,
+            TIMEOUT,
+            1,
+            output_type=Types.STRING(),
+            max_batch_bytes=10_000,
+            max_frame_bytes=10_000,
+        )
+    )
+    assert "max_frame_bytes" in text
+    assert "10000" in text
 
 
 class DiesAt(AsyncBatchFunction[int, int]):

@@ -21,6 +21,7 @@ from pyflink_async_batch.function import AsyncBatchFunction
 from pyflink_async_batch.options import (
     DEFAULT_CAPACITY,
     DEFAULT_MAX_BATCH_BYTES,
+    DEFAULT_MAX_FRAME_BYTES,
     DEFAULT_OPEN_TIMEOUT,
     AsyncBatchOptions,
     DurationLike,
@@ -51,6 +52,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         output_type: Optional[TypeInformation] = None,
         *,
         max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         name: Optional[str] = None,
     ) -> DataStream:
@@ -78,7 +80,11 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         :param output_type: The type of the results. By default it is
                             ``Types.PICKLED_BYTE_ARRAY()``, as everywhere in PyFlink: results of
                             any Python type, which only Python functions can read.
-        :param max_batch_bytes: The most bytes of one batch's elements; by default 32 MiB.
+        :param max_batch_bytes: The most bytes of one batch's elements, by an estimate of their
+                                size; by default 32 MiB. A larger element is a batch of its own.
+        :param max_frame_bytes: The most bytes of one batch, or of its results, on their way to and
+                                from the worker, at least ``max_batch_bytes``; by default 64 MiB.
+                                What is larger fails the job.
         :param open_timeout: How long a worker may take to start and to run
                              :func:`~pyflink_async_batch.AsyncBatchFunction.open`; by default 10
                              minutes.
@@ -93,6 +99,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             batch_timeout=batch_timeout,
             capacity=capacity,
             max_batch_bytes=max_batch_bytes,
+            max_frame_bytes=max_frame_bytes,
             open_timeout=open_timeout,
             name=name,
         )
@@ -111,6 +118,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         output_type: Optional[TypeInformation] = None,
         *,
         max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         name: Optional[str] = None,
     ) -> DataStream:
@@ -127,6 +135,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             batch_timeout=batch_timeout,
             capacity=capacity,
             max_batch_bytes=max_batch_bytes,
+            max_frame_bytes=max_frame_bytes,
             open_timeout=open_timeout,
             name=name,
         )

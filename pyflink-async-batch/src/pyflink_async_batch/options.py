@@ -14,6 +14,7 @@ from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeErro
 __all__ = [
     "DEFAULT_CAPACITY",
     "DEFAULT_MAX_BATCH_BYTES",
+    "DEFAULT_MAX_FRAME_BYTES",
     "DEFAULT_NAME",
     "DEFAULT_OPEN_TIMEOUT",
     "AsyncBatchOptions",
@@ -25,11 +26,14 @@ DurationLike = Union[Time, Duration, timedelta]
 
 DEFAULT_CAPACITY = 100
 DEFAULT_MAX_BATCH_BYTES = 32 * 1024 * 1024
+DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024
 DEFAULT_OPEN_TIMEOUT = timedelta(minutes=10)
 DEFAULT_NAME = "async batch wait operator"
 
 _MAX_JAVA_INT = 2**31 - 1
 _MAX_JAVA_LONG = 2**63 - 1
+# A frame has to fit into one direct buffer of the JVM.
+_MAX_FRAME_BYTES = _MAX_JAVA_INT - 16 * 1024 * 1024
 # The operator's clocks count nanoseconds in a Java long.
 _MAX_MILLIS = _MAX_JAVA_LONG // 1_000_000
 
@@ -46,6 +50,7 @@ class AsyncBatchOptions:
     batch_timeout_millis: Optional[int]
     capacity: int
     max_batch_bytes: int
+    max_frame_bytes: int
     open_timeout_millis: int
     name: str
 
@@ -57,6 +62,7 @@ class AsyncBatchOptions:
         batch_timeout: Optional[DurationLike] = None,
         capacity: int = DEFAULT_CAPACITY,
         max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
@@ -66,6 +72,12 @@ class AsyncBatchOptions:
         :raises InvalidOptionError: An option is out of its range.
         :raises InvalidOptionTypeError: An option is of a wrong type.
         """
+        max_frame_bytes = _positive_int("max_frame_bytes", max_frame_bytes, _MAX_FRAME_BYTES)
+        max_batch_bytes = _positive_int("max_batch_bytes", max_batch_bytes, _MAX_JAVA_LONG)
+        if max_batch_bytes > max_frame_bytes:
+            raise InvalidOptionError(
+                "max_batch_bytes", max_batch_bytes, f"at most max_frame_bytes={max_frame_bytes}"
+            )
         return AsyncBatchOptions(
             timeout_millis=_positive_millis("timeout", timeout),
             batch_size=_positive_int("batch_size", batch_size, _MAX_JAVA_INT),
@@ -75,7 +87,8 @@ class AsyncBatchOptions:
                 else _positive_millis("batch_timeout", batch_timeout, "None or ")
             ),
             capacity=_positive_int("capacity", capacity, _MAX_JAVA_INT),
-            max_batch_bytes=_positive_int("max_batch_bytes", max_batch_bytes, _MAX_JAVA_LONG),
+            max_batch_bytes=max_batch_bytes,
+            max_frame_bytes=max_frame_bytes,
             open_timeout_millis=_positive_millis("open_timeout", open_timeout),
             name=_operator_name(name),
         )

@@ -11,10 +11,9 @@ from pyflink_async_batch.options import AsyncBatchOptions
 
 T = TypeVar("T")
 
-# What Flink and the operator throw for a type or an option that they do not accept.
+# What the operator and Flink throw for a type that they do not accept.
 _REFUSALS = (
-    "java.lang.IllegalArgumentException",
-    "java.lang.UnsupportedOperationException",
+    "io.asyncbatch.flink.arrow.UnsupportedElementTypeException",
     "org.apache.flink.api.common.functions.InvalidTypesException",
 )
 
@@ -49,6 +48,7 @@ def apply_transformation(
             .timeoutMillis(options.timeout_millis)
             .capacity(options.capacity)
             .maxBatchBytes(options.max_batch_bytes)
+            .maxFrameBytes(options.max_frame_bytes)
             .openTimeoutMillis(options.open_timeout_millis)
             .name(options.name)
         )
