@@ -1,9 +1,10 @@
 """How long a checkpoint takes while every call needs two seconds.
 
 The source never runs dry, so calls are in flight at every barrier. PyFlink's per-record operator
-waits for all of them before it snapshots; ours snapshots them. Both have 1,000 rows in flight, which
-is PyFlink's bundle size and so its best case: with fewer it waits for several rounds of calls. The
-figure is the median end-to-end duration of the checkpoints that Flink reports, ours over PyFlink's.
+waits for all of them before it snapshots; ours snapshots them. Both have 1,000 rows in flight,
+which is PyFlink's bundle size and so its best case: with fewer it waits for several rounds of
+calls. The figure is the median end-to-end duration of the checkpoints that Flink reports, ours over
+PyFlink's.
 """
 
 import asyncio

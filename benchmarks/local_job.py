@@ -24,9 +24,9 @@ from pyflink.java_gateway import get_gateway
 _POLL_SECONDS = 0.1
 _SINK_ROWS = re.compile(r"^0\..*Writer\.numRecordsIn$")
 
-# Stock PyFlink runs a local job's Python in the client's own process unless told otherwise. A cluster
-# never does, and sharing the client's interpreter lock would only slow the stock contender down.
-os.environ["_python_worker_execution_mode"] = "process"
+# Stock PyFlink runs a local job's Python in the client's own process unless told otherwise. A
+# cluster never does, and sharing the client's interpreter lock would only slow stock down.
+os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
 
 
 class LocalJob:
@@ -88,8 +88,8 @@ class RunningJob:
     def steady_rate(self, rows: int, begin: float = 0.2, end: float = 0.9) -> float:
         """Returns rows per second at the sink between two shares of ``rows``.
 
-        The window opens at the first look that finds more than ``begin`` of the rows at the sink and
-        closes at the last look before ``end`` of them, so starting and winding down stay outside.
+        The window opens at the first look that finds ``begin`` of the rows at the sink and closes
+        at the last look before ``end`` of them, so starting and winding down stay outside.
         """
         opened: Optional[Tuple[float, int]] = None
         closed: Optional[Tuple[float, int]] = None

@@ -40,8 +40,8 @@ def _write(results: List[Result]) -> None:
     (_HERE / "results.json").write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     (_HERE / "results.md").write_text(
-        f"# Benchmarks\n\nWritten by `make bench` on {machine}; medians of alternating rounds, all\n"
-        f"contenders in the same run.\n\n{_table(results)}\n",
+        f"# Benchmarks\n\nWritten by `make bench` on {machine}; medians of alternating rounds,\n"
+        f"all contenders in the same run.\n\n{_table(results)}\n",
         encoding="utf-8",
     )
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.error
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, List, Tuple
 
 import numpy as np
 import psutil
@@ -27,7 +27,7 @@ from pyflink.common import Encoder, Time, Types, WatermarkStrategy
 from pyflink.datastream.connectors.file_system import FileSink
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 
-_NUMBERS = 2**40
+_NUMBERS_OF_A_SUBTASK = 2**40
 _CHECKPOINT_INTERVAL_MS = 1000
 _RESTART_DELAY = "200 ms"
 _WORKER = "pyflink_async_batch._worker"
@@ -88,7 +88,7 @@ def _start(root: pathlib.Path, ordered: bool, parallelism: int) -> RunningJob:
     job.environment.set_parallelism(parallelism)
     job.environment.enable_checkpointing(_CHECKPOINT_INTERVAL_MS)
     numbers = job.environment.from_source(
-        NumberSequenceSource(0, _NUMBERS - 1),
+        NumberSequenceSource(0, parallelism * _NUMBERS_OF_A_SUBTASK - 1),
         WatermarkStrategy.no_watermarks(),
         "numbers",
         Types.LONG(),
@@ -201,14 +201,12 @@ def _judge(
     """
     distinct = np.unique(numbers)
     lost = 0
-    for head in _pieces(distinct, parallelism):
-        lost += int(head[-1] - head[0] + 1 - len(head)) if len(head) else 0
+    for piece in range(parallelism):
+        begin = piece * _NUMBERS_OF_A_SUBTASK
+        bounds = np.searchsorted(distinct, [begin, begin + _NUMBERS_OF_A_SUBTASK])
+        head = distinct[bounds[0] : bounds[1]]
+        lost += int(head[-1] - begin + 1 - len(head)) if len(head) else 0
     return len(numbers), lost, len(numbers) - len(distinct)
-
-
-def _pieces(distinct: Sequence[int], parallelism: int) -> List[Sequence[int]]:
-    edges = np.searchsorted(distinct, [_NUMBERS * i // parallelism for i in range(parallelism + 1)])
-    return [distinct[begin:end] for begin, end in zip(edges[:-1], edges[1:])]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Classifies handwritten digits in a Flink job: batched, and beside it one record at a time.
 
 Every image is a row (id, label, 64 pixel bytes) that a Java source reads from a file, goes through
-the same ONNX model in Python, and leaves as (id, label, digit) to a file sink in Java; only the call
-in between differs. The source alone does several hundred thousand rows per second, so it holds
+the same ONNX model in Python, and leaves as (id, label, digit) to a file sink in Java; only the
+call in between differs. The source alone does several hundred thousand rows per second, so it holds
 neither contender back.
 
 How it measures: the function notes on the machine's monotonic clock when each call began and ended.
@@ -83,7 +83,7 @@ class Journal:
     """A worker's notes: one line (rows, begin, end in nanoseconds) per call."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        self._file = open(directory / f"{uuid.uuid4()}.calls", "a", buffering=1)
+        self._file = open(directory / f"{uuid.uuid4()}.calls", "a", buffering=1)  # noqa: SIM115
 
     def note(self, rows: int, began: int) -> None:
         self._file.write(f"{rows} {began} {time.monotonic_ns()}\n")
@@ -195,7 +195,7 @@ class Contender:
         written = np.array(
             [
                 [int(field) for field in found.groups()]
-                for part in (self._directory / "digits").rglob("*part-*")
+                for part in (self._directory / "digits").rglob("part-*")
                 for found in _WRITTEN.finditer(part.read_text(encoding="utf-8"))
             ]
         )
@@ -301,7 +301,7 @@ def _batched(arguments: argparse.Namespace) -> Outcome:
 
 def _stock(arguments: argparse.Namespace) -> Outcome:
     # As on a cluster: the worker is a process of its own, and its Python is this one's.
-    os.environ["_python_worker_execution_mode"] = "process"
+    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
     contender = Contender("stock", arguments.stock_count)
     function = ReadDigit(_PREPARED / "model.onnx", contender.journal)
 

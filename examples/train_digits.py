@@ -1,7 +1,7 @@
 """Trains the demo's model: a small neural network that reads handwritten digits, as ONNX.
 
-scikit-learn ships the images (1,797 of 8 x 8 pixels); half of them train the network, the other half
-is kept back, and ``examples/digits.py`` counts its accuracy on that half alone.
+scikit-learn ships the images (1,797 of 8 x 8 pixels); half of them train the network, the other
+half is kept back, and ``examples/digits.py`` counts its accuracy on that half alone.
 """
 
 import argparse
