@@ -7,6 +7,7 @@ which the cluster and the Python worker start is simply not part of the window t
 
 import json
 import os
+import pathlib
 import re
 import socket
 import sys
@@ -85,6 +86,9 @@ class RunningJob:
         done = [entry for entry in history if entry["status"] == "COMPLETED"]
         return sorted(done, key=lambda entry: int(entry["id"]))
 
+    def completed_checkpoints(self) -> int:
+        return int(self.get("/checkpoints")["counts"]["completed"])
+
     def steady_rate(self, rows: int, begin: float = 0.2, end: float = 0.9) -> float:
         """Returns rows per second at the sink between two shares of ``rows``.
 
@@ -113,8 +117,35 @@ class RunningJob:
     def wait(self) -> None:
         self.client.get_job_execution_result().result()
 
+    def drain(self, savepoint: pathlib.Path) -> None:
+        """Ends the input, lets everything through and waits for the end of the job.
+
+        Through REST: the client's ``stop_with_savepoint`` calls a Java method that is gone.
+        """
+        body = json.dumps({"drain": True, "targetDirectory": f"file://{savepoint}"}).encode()
+        request = urllib.request.Request(
+            self._base + "/stop", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            trigger = json.load(response)["request-id"]
+        self._require_success(f"/savepoints/{trigger}")
+        self.wait()
+
     def cancel(self) -> None:
         self.client.cancel().result()
+
+    def _require_success(self, operation: str) -> None:
+        while True:
+            try:
+                answer = self.get(operation)
+            except (urllib.error.URLError, ConnectionError):
+                return  # the cluster went away with the job, which it does once all is done
+            if answer["status"]["id"] == "COMPLETED":
+                cause = answer["operation"].get("failure-cause")
+                if cause:
+                    raise RuntimeError(f"draining failed: {cause['stack-trace']}")
+                return
+            time.sleep(_POLL_SECONDS)
 
     def _find_sink(self) -> Optional[Tuple[str, str]]:
         for vertex in self.get()["vertices"]:

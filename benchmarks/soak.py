@@ -46,8 +46,8 @@ def run(seconds: float, seed: int, ordered: bool, parallelism: int) -> bool:
         _until(lambda: running.sink_rows() > 0, "no row reached the sink")
         killed, most_memory = _kill_workers(running, began + seconds, choices)
         _until(lambda: _is_running(running), "the job did not recover")
-        restarts, checkpoints = running.restarts(), len(running.checkpoints())
-        _drain(running, root)
+        restarts, checkpoints = running.restarts(), running.completed_checkpoints()
+        running.drain(root / "savepoint")
         elapsed = time.monotonic() - began
         left = _wait_for_no_workers()
         rows, lost, repeated = _judge(_committed(root / "numbers"), parallelism)
@@ -59,7 +59,7 @@ def run(seconds: float, seed: int, ordered: bool, parallelism: int) -> bool:
         ("rows committed", f"{rows:,}"),
         ("workers killed", f"{killed}"),
         ("job restarts", f"{restarts}"),
-        ("checkpoints in the history", f"{checkpoints}"),
+        ("checkpoints completed", f"{checkpoints}"),
         ("peak memory of all processes", f"{most_memory / 2**20:,.0f} MiB"),
         ("rows lost", f"{lost}"),
         ("rows repeated", f"{repeated}"),
@@ -120,15 +120,12 @@ def _kill_workers(running: RunningJob, end: float, choices: random.Random) -> Tu
         if time.monotonic() >= end:
             return killed, most_memory
         _until(lambda: _is_running(running), "the job did not recover")
-        workers = _workers()
+        workers = sorted(_workers(), key=lambda worker: worker.pid)
         if workers:
-            choices.choice(sorted(workers, key=lambda worker: worker.pid)).kill()
+            before = running.restarts()
+            choices.choice(workers).kill()
             killed += 1
-
-
-def _drain(running: RunningJob, root: pathlib.Path) -> None:
-    running.client.stop_with_savepoint(True, f"file://{root / 'savepoint'}").result()
-    running.wait()
+            _until(lambda seen=before: running.restarts() > seen, "a worker's death went unnoticed")
 
 
 def _is_running(running: RunningJob) -> bool:
