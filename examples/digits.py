@@ -36,7 +36,6 @@ from pyflink.datastream import AsyncDataStream as StockAsyncDataStream
 from pyflink.datastream import AsyncFunction, DataStream, StreamExecutionEnvironment
 from pyflink.datastream.connectors.file_system import FileSink
 from pyflink.table import StreamTableEnvironment
-
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
