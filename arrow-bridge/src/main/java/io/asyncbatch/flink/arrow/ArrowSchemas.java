@@ -5,16 +5,6 @@ import io.asyncbatch.flink.arrow.ElementType.RowOf;
 import io.asyncbatch.flink.arrow.ElementType.Scalar;
 import io.asyncbatch.flink.arrow.ElementType.Sequence;
 import io.asyncbatch.flink.arrow.ElementType.TupleOf;
-
-import org.apache.arrow.vector.ipc.WriteChannel;
-import org.apache.arrow.vector.ipc.message.MessageSerializer;
-import org.apache.arrow.vector.types.pojo.ArrowType;
-import org.apache.arrow.vector.types.pojo.Field;
-import org.apache.arrow.vector.types.pojo.FieldType;
-import org.apache.arrow.vector.types.pojo.Schema;
-import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -23,6 +13,14 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import org.apache.arrow.vector.ipc.WriteChannel;
+import org.apache.arrow.vector.ipc.message.MessageSerializer;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 
 /**
  * Builds the Arrow schema of an element type; stateless, for any thread. The metadata of schema and
@@ -48,8 +46,8 @@ public final class ArrowSchemas {
     /**
      * The schema of batches of the given type.
      *
-     * @throws UnsupportedElementTypeException naming the type, and the path to it, that has no Arrow
-     *     form
+     * @throws UnsupportedElementTypeException naming the type, and the path to it, that has no
+     *     Arrow form
      */
     public static Schema forType(TypeInformation<?> type) {
         return forElement(ElementTypes.of(type));

@@ -1,15 +1,14 @@
 package io.asyncbatch.flink.arrow;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
-
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.List;
 
 /**
  * Walks a record batch as its schema lays it out and checks, before any vector sees it, that every
@@ -130,8 +129,13 @@ final class BatchLayout {
         if (offset < 0 || length < 0 || offset > body.limit() || length > body.limit() - offset) {
             throw malformed(
                     path,
-                    "has a buffer at offset " + offset + " of length " + length
-                            + " in a body of " + body.limit() + " bytes");
+                    "has a buffer at offset "
+                            + offset
+                            + " of length "
+                            + length
+                            + " in a body of "
+                            + body.limit()
+                            + " bytes");
         }
         return buffer;
     }
@@ -169,6 +173,7 @@ final class BatchLayout {
     }
 
     private static MalformedBatchException malformed(String path, String what) {
-        return new MalformedBatchException("Field '" + path + "' of the record batch " + what + ".");
+        return new MalformedBatchException(
+                "Field '" + path + "' of the record batch " + what + ".");
     }
 }

@@ -1,11 +1,13 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.VarCharVector;
-
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import org.apache.arrow.vector.VarCharVector;
 
-/** {@code BigDecimal} as its exact decimal string, which keeps the scale. Owned by its writer's or reader's thread. */
+/**
+ * {@code BigDecimal} as its exact decimal string, which keeps the scale. Owned by its writer's or
+ * reader's thread.
+ */
 final class BigDecimalConverter extends FieldConverter {
 
     private final VarCharVector vector;

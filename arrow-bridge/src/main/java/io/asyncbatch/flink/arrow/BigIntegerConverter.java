@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.VarBinaryVector;
-
 import java.math.BigInteger;
+import org.apache.arrow.vector.VarBinaryVector;
 
 /** {@code BigInteger} as big-endian two's complement. Owned by its writer's or reader's thread. */
 final class BigIntegerConverter extends FieldConverter {

@@ -1,11 +1,10 @@
 package io.asyncbatch.flink.arrow;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.flink.annotation.Internal;
-
-import java.util.ArrayList;
-import java.util.List;
 
 /**
  * Owner of one operator's Arrow memory: a bounded root whose children carry names and bounds of
@@ -78,7 +77,11 @@ public final class BridgeAllocator implements AutoCloseable {
                     previous != null
                             ? previous
                             : new IllegalStateException(
-                                    "Allocator " + name + " was closed with " + held + " bytes held.");
+                                    "Allocator "
+                                            + name
+                                            + " was closed with "
+                                            + held
+                                            + " bytes held.");
             leak.addSuppressed(e);
             return leak;
         }
@@ -87,7 +90,10 @@ public final class BridgeAllocator implements AutoCloseable {
     private static void checkLimit(String name, long limitBytes) {
         if (limitBytes <= 0) {
             throw new IllegalArgumentException(
-                    "The limit of allocator " + name + " must be positive, limitBytes=" + limitBytes);
+                    "The limit of allocator "
+                            + name
+                            + " must be positive, limitBytes="
+                            + limitBytes);
         }
     }
 }

@@ -1,11 +1,13 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.VarBinaryVector;
-
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.arrow.vector.VarBinaryVector;
 
-/** {@code List<Byte>} as binary, since PyFlink's coder hands it to Python as bytes. Owned by its writer's or reader's thread. */
+/**
+ * {@code List<Byte>} as binary, since PyFlink's coder hands it to Python as bytes. Owned by its
+ * writer's or reader's thread.
+ */
 final class ByteListConverter extends FieldConverter {
 
     private final VarBinaryVector vector;

@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.complex.ListVector;
-
 import java.nio.ByteBuffer;
+import org.apache.arrow.vector.complex.ListVector;
 
 /** {@code char[]} as a list of uint16. Owned by its writer's or reader's thread. */
 final class CharArrayConverter extends PrimitiveArrayConverter {

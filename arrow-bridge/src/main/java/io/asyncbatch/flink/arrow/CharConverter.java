@@ -2,7 +2,10 @@ package io.asyncbatch.flink.arrow;
 
 import org.apache.arrow.vector.UInt2Vector;
 
-/** {@code Character} as uint16; a surrogate becomes '?', as it is no text of its own. Owned by its writer's or reader's thread. */
+/**
+ * {@code Character} as uint16; a surrogate becomes '?', as it is no text of its own. Owned by its
+ * writer's or reader's thread.
+ */
 final class CharConverter extends FieldConverter {
 
     private final UInt2Vector vector;

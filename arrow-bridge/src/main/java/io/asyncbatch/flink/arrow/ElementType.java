@@ -1,16 +1,15 @@
 package io.asyncbatch.flink.arrow;
 
+import java.io.Serializable;
+import java.util.List;
 import org.apache.arrow.vector.types.DateUnit;
 import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.TimeUnit;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 
-import java.io.Serializable;
-import java.util.List;
-
 /**
- * What an element is made of, independent of the {@code TypeInformation} it came from: the one model
- * that schema, converters and size estimates switch on. Immutable.
+ * What an element is made of, independent of the {@code TypeInformation} it came from: the one
+ * model that schema, converters and size estimates switch on. Immutable.
  */
 sealed interface ElementType extends Serializable {
 

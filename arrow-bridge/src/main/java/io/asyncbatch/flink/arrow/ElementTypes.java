@@ -6,7 +6,9 @@ import io.asyncbatch.flink.arrow.ElementType.Scalar;
 import io.asyncbatch.flink.arrow.ElementType.Sequence;
 import io.asyncbatch.flink.arrow.ElementType.SequenceKind;
 import io.asyncbatch.flink.arrow.ElementType.TupleOf;
-
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import org.apache.flink.api.common.typeinfo.BasicArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
 import org.apache.flink.api.common.typeinfo.LocalTimeTypeInfo;
@@ -20,10 +22,6 @@ import org.apache.flink.api.java.typeutils.ObjectArrayTypeInfo;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.api.java.typeutils.TupleTypeInfo;
 import org.apache.flink.streaming.api.typeinfo.python.PickledByteArrayTypeInfo;
-
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
 
 /**
  * Derives the {@link ElementType} of a {@code TypeInformation} and refuses, by name and path, every
@@ -64,66 +62,68 @@ final class ElementTypes {
     private ElementTypes() {}
 
     static ElementType of(TypeInformation<?> type) {
-        ElementType element = derive(type, "");
-        // A top-level row or tuple has its fields as columns, one level less than a nested one.
+        ElementType element = derive(type, "", 1);
         if (element.arrowDepth() > MAX_ARROW_DEPTH) {
-            throw new UnsupportedElementTypeException(
-                    "The element type nests "
-                            + element.arrowDepth()
-                            + " levels deep; at most "
-                            + MAX_ARROW_DEPTH
-                            + " levels are supported.");
+            throw tooDeep();
         }
         return element;
     }
 
-    private static ElementType derive(TypeInformation<?> type, String path) {
+    private static ElementType derive(TypeInformation<?> type, String path, int depth) {
+        // Before anything looks at the type: it may contain itself.
+        if (depth > MAX_ARROW_DEPTH) {
+            throw tooDeep();
+        }
         if (type == null) {
             throw new UnsupportedElementTypeException(at(path) + " has no type information.");
         }
-        if (path.length() > 100_000) {
-            throw new UnsupportedElementTypeException("The element type contains itself.");
-        }
-        Scalar scalar = SCALARS.get(type);
-        if (scalar != null) {
-            return scalar;
+        if (type instanceof BasicTypeInfo
+                || type instanceof SqlTimeTypeInfo
+                || type instanceof LocalTimeTypeInfo) {
+            Scalar scalar = SCALARS.get(type);
+            if (scalar != null) {
+                return scalar;
+            }
         }
         if (type instanceof PickledByteArrayTypeInfo) {
             return Scalar.PICKLED;
         }
         if (type instanceof PrimitiveArrayTypeInfo<?> array) {
-            return primitiveArray(array, path);
+            return primitiveArray(array, path, depth);
         }
         if (type instanceof BasicArrayTypeInfo<?, ?> array) {
             return sequence(
                     SequenceKind.BASIC_ARRAY,
                     array.getComponentInfo(),
                     array.getComponentTypeClass(),
-                    path);
+                    path,
+                    depth);
         }
         if (type instanceof ObjectArrayTypeInfo<?, ?> array) {
             return sequence(
                     SequenceKind.OBJECT_ARRAY,
                     array.getComponentInfo(),
                     array.getTypeClass().getComponentType(),
-                    path);
+                    path,
+                    depth);
         }
         if (type.getClass() == ListTypeInfo.class) {
-            return list((ListTypeInfo<?>) type, path);
+            return list((ListTypeInfo<?>) type, path, depth);
         }
         if (type.getClass() == MapTypeInfo.class) {
-            return map((MapTypeInfo<?, ?>) type, path);
+            return map((MapTypeInfo<?, ?>) type, path, depth);
         }
         if (type.getClass() == TupleTypeInfo.class) {
-            return tuple((TupleTypeInfo<?>) type, path);
+            return tuple((TupleTypeInfo<?>) type, path, depth);
         }
         if (type.getClass() == RowTypeInfo.class) {
-            return row((RowTypeInfo) type, path);
+            return row((RowTypeInfo) type, path, depth);
         }
         throw unsupported(type, path, "");
     }
 
-    private static ElementType primitiveArray(PrimitiveArrayTypeInfo<?> array, String path) {
+    private static ElementType primitiveArray(
+            PrimitiveArrayTypeInfo<?> array, String path, int depth) {
         if (array.getComponentClass() == byte.class) {
             return Scalar.BYTES;
         }
@@ -131,55 +131,67 @@ final class ElementTypes {
                 SequenceKind.PRIMITIVE_ARRAY,
                 array.getComponentType(),
                 array.getComponentClass(),
-                path);
+                path,
+                depth);
     }
 
     private static ElementType sequence(
-            SequenceKind kind, TypeInformation<?> element, Class<?> componentClass, String path) {
-        return new Sequence(kind, derive(element, path + "[]"), componentClass);
+            SequenceKind kind,
+            TypeInformation<?> element,
+            Class<?> componentClass,
+            String path,
+            int depth) {
+        return new Sequence(kind, derive(element, path + "[]", depth + 1), componentClass);
     }
 
-    private static ElementType list(ListTypeInfo<?> list, String path) {
-        ElementType element = derive(list.getElementTypeInfo(), path + "[]");
+    private static ElementType list(ListTypeInfo<?> list, String path, int depth) {
+        ElementType element = derive(list.getElementTypeInfo(), path + "[]", depth + 1);
         return element == Scalar.BYTE
                 ? Scalar.BYTE_LIST
                 : new Sequence(SequenceKind.LIST, element, Object.class);
     }
 
-    private static ElementType map(MapTypeInfo<?, ?> map, String path) {
-        ElementType key = derive(map.getKeyTypeInfo(), path + "{key}");
+    private static ElementType map(MapTypeInfo<?, ?> map, String path, int depth) {
+        ElementType key = derive(map.getKeyTypeInfo(), path + "{key}", depth + 2);
         if (!key.hashableInPython()) {
             throw unsupported(
                     map.getKeyTypeInfo(),
                     path + "{key}",
                     " as a key of MAP, because its Python values cannot be keys of a dict");
         }
-        return new Mapping(key, derive(map.getValueTypeInfo(), path + "{value}"));
+        return new Mapping(key, derive(map.getValueTypeInfo(), path + "{value}", depth + 2));
     }
 
-    private static ElementType tuple(TupleTypeInfo<?> tuple, String path) {
+    private static ElementType tuple(TupleTypeInfo<?> tuple, String path, int depth) {
         int arity = tuple.getArity();
         if (arity == 0 || tuple.getTypeClass() != Tuple.getTupleClass(arity)) {
             throw unsupported(tuple, path, ", only Tuple1 to Tuple25 themselves are");
         }
         List<ElementType> fields = new ArrayList<>(arity);
         for (int i = 0; i < arity; i++) {
-            fields.add(derive(tuple.getTypeAt(i), child(path, "f" + i)));
+            fields.add(derive(tuple.getTypeAt(i), child(path, "f" + i), depth + 1));
         }
         return new TupleOf(List.copyOf(fields));
     }
 
-    private static ElementType row(RowTypeInfo row, String path) {
+    private static ElementType row(RowTypeInfo row, String path, int depth) {
         String[] names = row.getFieldNames();
         List<ElementType> fields = new ArrayList<>(names.length);
         for (int i = 0; i < names.length; i++) {
-            fields.add(derive(row.getTypeAt(i), child(path, names[i])));
+            fields.add(derive(row.getTypeAt(i), child(path, names[i]), depth + 1));
         }
         return new RowOf(List.of(names), List.copyOf(fields));
     }
 
     static String child(String path, String name) {
         return path.isEmpty() ? name : path + "." + name;
+    }
+
+    private static UnsupportedElementTypeException tooDeep() {
+        return new UnsupportedElementTypeException(
+                "The element type nests too deep: at most "
+                        + MAX_ARROW_DEPTH
+                        + " levels are supported, and a MAP takes two.");
     }
 
     private static UnsupportedElementTypeException unsupported(

@@ -36,8 +36,13 @@ abstract class FieldConverter {
             return null;
         }
         throw new MalformedBatchException(
-                "Field '" + position.path() + "' is null at position " + index
-                        + ", but its type " + position.type() + " allows no null.");
+                "Field '"
+                        + position.path()
+                        + "' is null at position "
+                        + index
+                        + ", but its type "
+                        + position.type()
+                        + " allows no null.");
     }
 
     /** Writes a value that is not null. */
@@ -56,7 +61,14 @@ abstract class FieldConverter {
 
     final MalformedBatchException malformed(int index, String what) {
         return new MalformedBatchException(
-                "Field '" + position.path() + "' of type " + position.type()
-                        + " holds " + what + " at position " + index + ".");
+                "Field '"
+                        + position.path()
+                        + "' of type "
+                        + position.type()
+                        + " holds "
+                        + what
+                        + " at position "
+                        + index
+                        + ".");
     }
 }

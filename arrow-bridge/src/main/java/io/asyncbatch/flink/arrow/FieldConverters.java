@@ -6,7 +6,7 @@ import io.asyncbatch.flink.arrow.ElementType.Scalar;
 import io.asyncbatch.flink.arrow.ElementType.Sequence;
 import io.asyncbatch.flink.arrow.ElementType.SequenceKind;
 import io.asyncbatch.flink.arrow.ElementType.TupleOf;
-
+import java.util.List;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.BitVector;
 import org.apache.arrow.vector.DateDayVector;
@@ -26,8 +26,6 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.complex.MapVector;
 import org.apache.arrow.vector.complex.StructVector;
-
-import java.util.List;
 
 /** Binds the converters of an element type to the vectors of its schema; stateless. */
 final class FieldConverters {
@@ -125,7 +123,8 @@ final class FieldConverters {
             case DOUBLE -> new DoubleArrayConverter(vector, position);
             case CHAR -> new CharArrayConverter(vector, position);
             default ->
-                    throw new IllegalStateException("No primitive array has elements of " + element);
+                    throw new IllegalStateException(
+                            "No primitive array has elements of " + element);
         };
     }
 
@@ -135,8 +134,14 @@ final class FieldConverters {
         return new MapConverter(
                 vector,
                 position,
-                field(map.key(), entry.get(0), new FieldPosition(path + "{key}", map.key().displayName(), false)),
-                field(map.value(), entry.get(1), FieldPosition.of(path + "{value}", map.value(), true)));
+                field(
+                        map.key(),
+                        entry.get(0),
+                        new FieldPosition(path + "{key}", map.key().displayName(), false)),
+                field(
+                        map.value(),
+                        entry.get(1),
+                        FieldPosition.of(path + "{value}", map.value(), true)));
     }
 
     private static TupleFields tupleFields(

@@ -9,6 +9,10 @@ final class FieldMisfitException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     FieldMisfitException(String path, String expected, String found) {
-        super("field '" + path + "' is of type " + expected + ", found " + found, null, false, false);
+        super(
+                "field '" + path + "' is of type " + expected + ", found " + found,
+                null,
+                false,
+                false);
     }
 }

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A channel that keeps what is written to it as buffers for a later gathering write: large pieces by
- * reference, runs of small ones copied together. Used by one thread for one batch.
+ * A channel that keeps what is written to it as buffers for a later gathering write: large pieces
+ * by reference, runs of small ones copied together. Used by one thread for one batch.
  */
 final class GatheringChannel implements WritableByteChannel {
 

@@ -1,11 +1,10 @@
 package io.asyncbatch.flink.arrow;
 
+import java.time.DateTimeException;
+import java.time.Instant;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.complex.StructVector;
-
-import java.time.DateTimeException;
-import java.time.Instant;
 
 /** {@code Instant} as seconds and nanoseconds. Owned by its writer's or reader's thread. */
 final class InstantConverter extends FieldConverter {

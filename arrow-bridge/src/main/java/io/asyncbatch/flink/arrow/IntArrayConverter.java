@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.complex.ListVector;
-
 import java.nio.ByteBuffer;
+import org.apache.arrow.vector.complex.ListVector;
 
 /** {@code int[]} as a list of int32. Owned by its writer's or reader's thread. */
 final class IntArrayConverter extends PrimitiveArrayConverter {

@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.DateDayVector;
-
 import java.time.LocalDate;
+import org.apache.arrow.vector.DateDayVector;
 
 /** {@code LocalDate} as days. Owned by its writer's or reader's thread. */
 final class LocalDateConverter extends FieldConverter {

@@ -1,10 +1,12 @@
 package io.asyncbatch.flink.arrow;
 
+import java.time.LocalDateTime;
 import org.apache.arrow.vector.TimeStampMicroVector;
 
-import java.time.LocalDateTime;
-
-/** {@code LocalDateTime} as microseconds, which is Python's resolution. Owned by its writer's or reader's thread. */
+/**
+ * {@code LocalDateTime} as microseconds, which is Python's resolution. Owned by its writer's or
+ * reader's thread.
+ */
 final class LocalDateTimeConverter extends FieldConverter {
 
     private final TimeStampMicroVector vector;

@@ -1,10 +1,12 @@
 package io.asyncbatch.flink.arrow;
 
+import java.time.LocalTime;
 import org.apache.arrow.vector.TimeMicroVector;
 
-import java.time.LocalTime;
-
-/** {@code LocalTime} as microseconds of the day, which is Python's resolution. Owned by its writer's or reader's thread. */
+/**
+ * {@code LocalTime} as microseconds of the day, which is Python's resolution. Owned by its writer's
+ * or reader's thread.
+ */
 final class LocalTimeConverter extends FieldConverter {
 
     private final TimeMicroVector vector;
@@ -24,6 +26,7 @@ final class LocalTimeConverter extends FieldConverter {
 
     @Override
     Object get(int index) {
-        return LocalTime.ofNanoOfDay(PythonDates.checkMicroOfDay(vector.get(index), index, this) * 1_000);
+        return LocalTime.ofNanoOfDay(
+                PythonDates.checkMicroOfDay(vector.get(index), index, this) * 1_000);
     }
 }

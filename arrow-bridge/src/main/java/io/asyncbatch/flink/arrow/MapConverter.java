@@ -1,10 +1,9 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.complex.MapVector;
-import org.apache.arrow.vector.complex.StructVector;
-
 import java.util.HashMap;
 import java.util.Map;
+import org.apache.arrow.vector.complex.MapVector;
+import org.apache.arrow.vector.complex.StructVector;
 
 /** {@code Map} as an Arrow map. Owned by its writer's or reader's thread. */
 final class MapConverter extends FieldConverter {

@@ -1,16 +1,15 @@
 package io.asyncbatch.flink.arrow;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.vector.BaseFixedWidthVector;
 import org.apache.arrow.vector.BitVectorHelper;
 import org.apache.arrow.vector.complex.ListVector;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-
 /**
- * Primitive arrays as an Arrow list, moved in bulk; a subclass knows the type of the array. Owned by
- * its writer's or reader's thread.
+ * Primitive arrays as an Arrow list, moved in bulk; a subclass knows the type of the array. Owned
+ * by its writer's or reader's thread.
  */
 abstract class PrimitiveArrayConverter extends FieldConverter {
 

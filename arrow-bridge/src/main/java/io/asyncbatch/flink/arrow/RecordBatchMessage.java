@@ -1,16 +1,15 @@
 package io.asyncbatch.flink.arrow;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.arrow.flatbuf.RecordBatch;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-
 /**
- * An encapsulated Arrow IPC message, split and checked to be an uncompressed record batch. Views the
- * caller's bytes; stays within one call of the reader.
+ * An encapsulated Arrow IPC message, split and checked to be an uncompressed record batch. Views
+ * the caller's bytes; stays within one call of the reader.
  *
  * @param batch the batch's metadata
  * @param body the bytes that the metadata's buffers lie in
@@ -31,16 +30,20 @@ record RecordBatchMessage(RecordBatch batch, ByteBuffer body) {
         int metadataBytes = message.getInt(4);
         if (metadataBytes <= 0 || metadataBytes > total - PREFIX_BYTES) {
             throw new MalformedBatchException(
-                    "An Arrow IPC message of " + total + " bytes cannot have metadataBytes="
+                    "An Arrow IPC message of "
+                            + total
+                            + " bytes cannot have metadataBytes="
                             + metadataBytes);
         }
-        ByteBuffer body = message.slice(PREFIX_BYTES + metadataBytes, total - PREFIX_BYTES - metadataBytes);
+        ByteBuffer body =
+                message.slice(PREFIX_BYTES + metadataBytes, total - PREFIX_BYTES - metadataBytes);
         try {
             return new RecordBatchMessage(
                     header(message.slice(PREFIX_BYTES, metadataBytes), body.remaining()), body);
         } catch (IndexOutOfBoundsException | IllegalArgumentException e) {
             // Flatbuffers' Java accessors find damage only by running out of their buffer.
-            throw new MalformedBatchException("The metadata of the Arrow IPC message is damaged.", e);
+            throw new MalformedBatchException(
+                    "The metadata of the Arrow IPC message is damaged.", e);
         }
     }
 

@@ -1,5 +1,10 @@
 package io.asyncbatch.flink.arrow;
 
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -12,16 +17,10 @@ import org.apache.arrow.vector.ipc.message.MessageSerializer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 
-import java.io.IOException;
-import java.lang.ref.Reference;
-import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.List;
-
 /**
- * Decodes Arrow record batches to lists of elements. Owned by one thread, in the worker the one that
- * reads the channel. Trusts nothing in the bytes: whatever they hold, it returns elements or throws
- * {@link MalformedBatchException}.
+ * Decodes Arrow record batches to lists of elements. Owned by one thread, in the worker the one
+ * that reads the channel. Trusts nothing in the bytes: whatever they hold, it returns elements or
+ * throws {@link MalformedBatchException}.
  *
  * @param <T> type of the elements
  */

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.arrow;
 
+import java.util.List;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -8,12 +9,10 @@ import org.apache.arrow.vector.util.OversizedAllocationException;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 
-import java.util.List;
-
 /**
- * Encodes lists of elements as Arrow record batches. Owned by one thread, in the operator the mailbox
- * thread; the batches it returns may travel. The vectors are kept from batch to batch, their memory
- * goes with the batch.
+ * Encodes lists of elements as Arrow record batches. Owned by one thread, in the operator the
+ * mailbox thread; the batches it returns may travel. The vectors are kept from batch to batch,
+ * their memory goes with the batch.
  *
  * @param <T> type of the elements
  */

@@ -1,13 +1,12 @@
 package io.asyncbatch.flink.arrow;
 
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Set;
 import org.apache.arrow.vector.TinyIntVector;
 import org.apache.flink.types.Row;
 import org.apache.flink.types.RowKind;
 import org.apache.flink.types.RowUtils;
-
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Set;
 
 /**
  * Kind and fields of a row, as columns of a batch or as members of a struct. Owned by its writer's

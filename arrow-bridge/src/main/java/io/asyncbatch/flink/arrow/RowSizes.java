@@ -5,12 +5,6 @@ import io.asyncbatch.flink.arrow.ElementType.RowOf;
 import io.asyncbatch.flink.arrow.ElementType.Scalar;
 import io.asyncbatch.flink.arrow.ElementType.Sequence;
 import io.asyncbatch.flink.arrow.ElementType.TupleOf;
-
-import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.java.tuple.Tuple;
-import org.apache.flink.types.Row;
-
 import java.io.Serializable;
 import java.lang.reflect.Array;
 import java.math.BigDecimal;
@@ -20,10 +14,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.ToLongFunction;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.java.tuple.Tuple;
+import org.apache.flink.types.Row;
 
 /**
- * Estimates how many bytes an element adds to a record batch; stateless, for any thread. Values that
- * do not fit their type count nothing: the writer refuses them.
+ * Estimates how many bytes an element adds to a record batch; stateless, for any thread. Values
+ * that do not fit their type count nothing: the writer refuses them.
  */
 @Internal
 public final class RowSizes {
@@ -140,7 +138,9 @@ public final class RowSizes {
             return fixed >= 0 ? fixed * list.size() : sumOf(sequence.element(), list);
         }
         if (value instanceof Object[] array) {
-            return fixed >= 0 ? fixed * array.length : sumOf(sequence.element(), Arrays.asList(array));
+            return fixed >= 0
+                    ? fixed * array.length
+                    : sumOf(sequence.element(), Arrays.asList(array));
         }
         return value.getClass().isArray() ? Math.max(fixed, 0) * Array.getLength(value) : 0;
     }

@@ -1,10 +1,9 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.complex.ListVector;
-
 import java.lang.reflect.Array;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.arrow.vector.complex.ListVector;
 
 /**
  * Object arrays and lists as an Arrow list. Owned by its writer's or reader's thread.

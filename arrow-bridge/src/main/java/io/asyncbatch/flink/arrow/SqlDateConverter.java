@@ -1,11 +1,13 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.DateDayVector;
-
 import java.sql.Date;
 import java.time.LocalDate;
+import org.apache.arrow.vector.DateDayVector;
 
-/** {@code java.sql.Date} as days, by the local calendar fields. Owned by its writer's or reader's thread. */
+/**
+ * {@code java.sql.Date} as days, by the local calendar fields. Owned by its writer's or reader's
+ * thread.
+ */
 final class SqlDateConverter extends FieldConverter {
 
     private final DateDayVector vector;
@@ -25,6 +27,7 @@ final class SqlDateConverter extends FieldConverter {
 
     @Override
     Object get(int index) {
-        return Date.valueOf(LocalDate.ofEpochDay(PythonDates.checkEpochDay(vector.get(index), index, this)));
+        return Date.valueOf(
+                LocalDate.ofEpochDay(PythonDates.checkEpochDay(vector.get(index), index, this)));
     }
 }

@@ -1,12 +1,14 @@
 package io.asyncbatch.flink.arrow;
 
-import org.apache.arrow.vector.TimeMilliVector;
-
 import java.sql.Time;
 import java.time.LocalTime;
 import java.util.TimeZone;
+import org.apache.arrow.vector.TimeMilliVector;
 
-/** {@code java.sql.Time} as milliseconds of the local day, as PyFlink's own serializer counts them. Owned by its writer's or reader's thread. */
+/**
+ * {@code java.sql.Time} as milliseconds of the local day, as PyFlink's own serializer counts them.
+ * Owned by its writer's or reader's thread.
+ */
 final class SqlTimeConverter extends FieldConverter {
 
     private static final long MILLIS_PER_DAY = 86_400_000L;

@@ -1,10 +1,12 @@
 package io.asyncbatch.flink.arrow;
 
+import java.sql.Timestamp;
 import org.apache.arrow.vector.TimeStampMicroVector;
 
-import java.sql.Timestamp;
-
-/** {@code java.sql.Timestamp} as microseconds, by the local calendar fields. Owned by its writer's or reader's thread. */
+/**
+ * {@code java.sql.Timestamp} as microseconds, by the local calendar fields. Owned by its writer's
+ * or reader's thread.
+ */
 final class SqlTimestampConverter extends FieldConverter {
 
     private final TimeStampMicroVector vector;

@@ -1,10 +1,12 @@
 package io.asyncbatch.flink.arrow;
 
+import java.nio.charset.StandardCharsets;
 import org.apache.arrow.vector.VarCharVector;
 
-import java.nio.charset.StandardCharsets;
-
-/** {@code String} as UTF-8; a lone surrogate becomes '?', as in PyFlink's own serializers. Owned by its writer's or reader's thread. */
+/**
+ * {@code String} as UTF-8; a lone surrogate becomes '?', as in PyFlink's own serializers. Owned by
+ * its writer's or reader's thread.
+ */
 final class StringConverter extends FieldConverter {
 
     private final VarCharVector vector;

@@ -2,15 +2,14 @@ package io.asyncbatch.flink.arrow;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.ByteBuffer;
+import java.util.List;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 
-import java.nio.ByteBuffer;
-import java.util.List;
-
 /**
- * Writer and reader of one type with their allocators, for one test; closing it asserts that no byte
- * is left.
+ * Writer and reader of one type with their allocators, for one test; closing it asserts that no
+ * byte is left.
  */
 final class Codec<T> implements AutoCloseable {
 

@@ -1,5 +1,19 @@
 package io.asyncbatch.flink.arrow;
 
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.sql.Date;
+import java.sql.Time;
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.apache.flink.api.common.typeinfo.BasicArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.LocalTimeTypeInfo;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
@@ -10,21 +24,6 @@ import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.streaming.api.typeinfo.python.PickledByteArrayTypeInfo;
 import org.apache.flink.types.Row;
 import org.apache.flink.types.RowKind;
-
-import java.math.BigDecimal;
-import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
-import java.sql.Date;
-import java.sql.Time;
-import java.sql.Timestamp;
-import java.time.Instant;
-import java.time.LocalDate;
-import java.time.LocalDateTime;
-import java.time.LocalTime;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 
 /** Elements of every supported type, which also the golden files hold; immutable. */
 final class ElementSamples {
@@ -121,12 +120,12 @@ final class ElementSamples {
                         PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO,
                         new byte[0],
                         new byte[] {0, -1, 127}),
-                // pickle.dumps({'a': [1, None]}, protocol=0) and pickle.dumps(None, protocol=0)
+                // What pickle.dumps makes of {'a': [1, None]} and of None.
                 of(
                         "pickled",
                         PickledByteArrayTypeInfo.PICKLED_BYTE_ARRAY_TYPE_INFO,
-                        ascii("(dp0\nVa\np1\n(lp2\nI1\naNas."),
-                        ascii("N.")),
+                        hex("8005950f000000000000007d948c0161945d94284b014e65732e"),
+                        hex("80054e2e")),
                 of(
                         "boolean_array",
                         PrimitiveArrayTypeInfo.BOOLEAN_PRIMITIVE_ARRAY_TYPE_INFO,
@@ -237,7 +236,9 @@ final class ElementSamples {
                                 List.of("x", "y"),
                                 Map.of("k", new Tuple2[] {Tuple2.of(1, "a"), null}),
                                 Tuple3.of(
-                                        9, new byte[] {1, 2}, Date.valueOf(LocalDate.of(2020, 2, 29)))),
+                                        9,
+                                        new byte[] {1, 2},
+                                        Date.valueOf(LocalDate.of(2020, 2, 29)))),
                         Row.of(null, null, null, null, null),
                         Row.of(2L, Row.of(null, null), List.of(), Map.of(), null)));
     }
@@ -259,7 +260,7 @@ final class ElementSamples {
         return new Time(Time.valueOf(wholeSeconds).getTime() + millis);
     }
 
-    private static byte[] ascii(String text) {
-        return text.getBytes(StandardCharsets.US_ASCII);
+    private static byte[] hex(String digits) {
+        return HexFormat.of().parseHex(digits);
     }
 }

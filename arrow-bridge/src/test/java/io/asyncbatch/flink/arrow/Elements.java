@@ -2,15 +2,14 @@ package io.asyncbatch.flink.arrow;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.apache.flink.api.java.tuple.Tuple;
-import org.apache.flink.types.Row;
-import org.apache.flink.types.RowKind;
-
 import java.lang.reflect.Array;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.api.java.tuple.Tuple;
+import org.apache.flink.types.Row;
+import org.apache.flink.types.RowKind;
 
 /** Compares elements by value, also where Java's arrays and Flink's rows do not; stateless. */
 final class Elements {

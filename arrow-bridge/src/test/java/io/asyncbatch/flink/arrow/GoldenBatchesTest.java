@@ -3,14 +3,12 @@ package io.asyncbatch.flink.arrow;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.arrow.ElementSamples.Sample;
-
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Holds the bytes to the golden files that the Python tests read too. Run with {@code

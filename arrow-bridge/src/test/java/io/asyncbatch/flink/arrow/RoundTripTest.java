@@ -3,17 +3,15 @@ package io.asyncbatch.flink.arrow;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.arrow.ElementSamples.Sample;
-
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.LongStream;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.List;
-import java.util.stream.LongStream;
 
 class RoundTripTest {
 
