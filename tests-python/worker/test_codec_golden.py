@@ -26,7 +26,7 @@ def row(kind, names, *values):
     return made
 
 
-I, D = RowKind.INSERT, RowKind.DELETE
+INS, DEL = RowKind.INSERT, RowKind.DELETE
 NESTED = ["id", "inner", "tags", "attributes", "pair"]
 UTC_MAX = datetime.datetime(9999, 12, 31, 23, 59, 59, 999999)
 
@@ -129,20 +129,20 @@ SAMPLES = {
     "row": (
         Types.ROW([Types.LONG(), Types.STRING()]),
         [
-            row(I, ["f0", "f1"], 1, "one"),
-            row(D, ["f0", "f1"], None, None),
+            row(INS, ["f0", "f1"], 1, "one"),
+            row(DEL, ["f0", "f1"], None, None),
             row(RowKind.UPDATE_AFTER, ["f0", "f1"], 3, ""),
             row(RowKind.UPDATE_BEFORE, ["f0", "f1"], 4, None),
         ],
     ),
-    "row_empty": (Types.ROW([]), [row(I, []), row(D, [])]),
+    "row_empty": (Types.ROW([]), [row(INS, []), row(DEL, [])]),
     "row_names": (
         Types.ROW_NAMED(
             ["row_kind", "$row_kind", "value"], [Types.INT(), Types.INT(), Types.BOOLEAN()]
         ),
         [
-            row(I, ["row_kind", "$row_kind", "value"], 1, 2, True),
-            row(I, ["row_kind", "$row_kind", "value"], 3, None, None),
+            row(INS, ["row_kind", "$row_kind", "value"], 1, 2, True),
+            row(INS, ["row_kind", "$row_kind", "value"], 3, None, None),
         ],
     ),
     "row_nested": (
@@ -156,23 +156,21 @@ SAMPLES = {
                     Types.STRING(),
                     Types.OBJECT_ARRAY(Types.TUPLE([Types.INT(), Types.STRING()])),
                 ),
-                Types.TUPLE(
-                    [Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.SQL_DATE()]
-                ),
+                Types.TUPLE([Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.SQL_DATE()]),
             ],
         ),
         [
             row(
-                I,
+                INS,
                 NESTED,
                 1,
-                row(D, ["at", "score"], Instant(5, 7), 0.5),
+                row(DEL, ["at", "score"], Instant(5, 7), 0.5),
                 ["x", "y"],
                 {"k": [(1, "a"), None]},
                 (9, b"\x01\x02", datetime.date(2020, 2, 29)),
             ),
-            row(I, NESTED, None, None, None, None, None),
-            row(I, NESTED, 2, row(I, ["at", "score"], None, None), [], {}, None),
+            row(INS, NESTED, None, None, None, None, None),
+            row(INS, NESTED, 2, row(INS, ["at", "score"], None, None), [], {}, None),
         ],
     ),
 }

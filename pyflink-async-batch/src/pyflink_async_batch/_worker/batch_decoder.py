@@ -36,15 +36,15 @@ class BatchDecoder:
     def decode(self, body: Any, row_count: int) -> List[Any]:
         """Returns the batch's elements in order.
 
-        :param body: a bytes-like object with one encapsulated Arrow IPC record batch message; it may
-            be overwritten as soon as this returns
+        :param body: a bytes-like object with one encapsulated Arrow IPC record batch message; it
+            may be overwritten as soon as this returns
         :param row_count: how many elements the batch has
         :raise MalformedBatch: if the body is not such a batch
         """
         try:
             batch = pa.ipc.read_record_batch(pa.py_buffer(body), self._schema)
             batch.validate(full=True)
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, EOFError, ValueError) as error:
             raise MalformedBatch(f"the body is no record batch of the schema: {error}") from error
         if batch.num_rows != row_count:
             raise MalformedBatch(f"expected {row_count} rows, the body has {batch.num_rows}")
@@ -62,5 +62,5 @@ def read_schema(schema: Union[pa.Schema, bytes]) -> pa.Schema:
         return schema
     try:
         return pa.ipc.read_schema(pa.py_buffer(schema))
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError) as error:
         raise MalformedBatch(f"the operator's schema cannot be read: {error}") from error

@@ -4,9 +4,10 @@ The schema that the operator sends names each field's logical type in the field'
 types are built from it alone. A type converts a whole column at a time: plain columns cross between
 Python and Arrow in one call, composite ones loop over their children's columns.
 
-Arrow itself would take ``1.5`` for an int64, ``b"x"`` for a string and a datetime with a zone for one
-without, and change them silently. So every type first looks at the classes of the values, at C speed,
-and only classes that convert without loss go the fast way; the others are looked at one by one.
+Arrow itself would take ``1.5`` for an int64, ``b"x"`` for a string and a datetime with a zone for
+one without, and change them silently. So every type first looks at the classes of the values, at C
+speed, and only classes that convert without loss go the fast way; the others are looked at one by
+one.
 """
 
 import datetime
@@ -15,7 +16,18 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from itertools import accumulate, chain
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NoReturn, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import cloudpickle
 import numpy as np
@@ -34,11 +46,11 @@ _MAX_REPR = 100
 _MAX_OFFSET = 2**31 - 1
 
 
-class MalformedBatch(ValueError):
+class MalformedBatch(ValueError):  # noqa: N818 - it names what the bytes are
     """The bytes are not the record batch that the schema and the row count promise."""
 
 
-class Misfit(Exception):
+class Misfit(Exception):  # noqa: N818 - never leaves the codec
     """A value does not fit the type of its field.
 
     :param position: index of the value in its column
@@ -166,9 +178,9 @@ class BooleanType(PlainType):
         super().__init__(arrow_type, name, frozenset({bool, np.bool_}))
 
     def normalize(self, position: int, value: Any) -> bool:
-        if isinstance(value, (bool, np.bool_)):
-            return bool(value)
-        self.refuse(position, value)
+        if not isinstance(value, (bool, np.bool_)):
+            self.refuse(position, value)
+        return bool(value)
 
 
 class IntegerType(PlainType):
@@ -203,20 +215,18 @@ class FloatingType(PlainType):
     """
 
     def __init__(self, arrow_type: pa.DataType, name: str) -> None:
-        super().__init__(
-            arrow_type, name, frozenset({float, np.float16, np.float32, np.float64})
-        )
+        super().__init__(arrow_type, name, frozenset({float, np.float16, np.float32, np.float64}))
         self._exact = 2**24 if arrow_type.bit_width == 32 else 2**53
         self._max = float(np.finfo(np.float32 if arrow_type.bit_width == 32 else np.float64).max)
 
     def normalize(self, position: int, value: Any) -> float:
         if isinstance(value, (float, np.floating)) and not isinstance(value, np.longdouble):
             return float(value)
-        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-            if abs(int(value)) > self._exact:
-                self.refuse(position, value, f", beyond the exact {self._exact}")
-            return float(value)
-        self.refuse(position, value)
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+            self.refuse(position, value)
+        if abs(int(value)) > self._exact:
+            self.refuse(position, value, f", beyond the exact {self._exact}")
+        return float(value)
 
     def _to_arrow(self, values: Sequence[Any]) -> pa.Array:
         array = super()._to_arrow(values)
@@ -412,9 +422,7 @@ class PickledType(ConvertedType):
         try:
             pickled: bytes = cloudpickle.dumps(value)
         except Exception as error:
-            self.refuse(
-                position, value, f", which does not pickle: {type(error).__name__}"
-            )
+            self.refuse(position, value, f", which does not pickle: {type(error).__name__}")
         return pickled
 
 
@@ -453,9 +461,9 @@ class InstantType(ElementType):
             if not isinstance(part, (int, np.integer)) or isinstance(part, bool):
                 self.refuse(position, value, f" with {describe(part)}")
         if not self._MIN_SECOND <= value.seconds <= self._MAX_SECOND:
-            self.refuse(position, value, f" with seconds={value.seconds}")
+            self.refuse(position, value, f" with seconds={describe(value.seconds)}")
         if not 0 <= value.nanos < 1_000_000_000:
-            self.refuse(position, value, f" with nanos={value.nanos}")
+            self.refuse(position, value, f" with nanos={describe(value.nanos)}")
 
 
 class SequenceType(ElementType):
@@ -721,8 +729,7 @@ class RowType(CompositeType):
             self.refuse(
                 position,
                 row,
-                f" with fields {_shortened(str(list(names)))} instead of"
-                f" {_shortened(str(wanted))}",
+                f" with fields {_shortened(str(list(names)))} instead of {_shortened(str(wanted))}",
             )
         values: Sequence[Any] = row.get_fields_by_names(wanted)
         return values
@@ -835,7 +842,10 @@ def element_type(field: pa.Field) -> ElementType:
         return SequenceType(arrow_type, name, element_type(element), element.nullable)
     if name == "MAP":
         return MapType(
-            arrow_type, name, element_type(arrow_type.key_field), element_type(arrow_type.item_field)
+            arrow_type,
+            name,
+            element_type(arrow_type.key_field),
+            element_type(arrow_type.item_field),
         )
     if name in ("TUPLE", "ROW"):
         members = [arrow_type.field(i) for i in range(arrow_type.num_fields)]

@@ -16,7 +16,7 @@ from pyflink_async_batch._worker.element_types import (
 __all__ = ["InvalidResult", "ResultEncoder"]
 
 
-class InvalidResult(TypeError):
+class InvalidResult(TypeError):  # noqa: N818 - the users' errors are named so
     """A result does not fit ``output_type``.
 
     :param index: position of the result in the list that the function returned

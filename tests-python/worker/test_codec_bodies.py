@@ -1,0 +1,74 @@
+"""What the decoder does with bytes that are not what the operator announced."""
+
+import pyarrow as pa
+import pytest
+from codec_types import schema_of
+from pyflink.common import Row, Types
+
+from pyflink_async_batch._worker.batch_decoder import BatchDecoder, MalformedBatch
+from pyflink_async_batch._worker.result_encoder import ResultEncoder
+
+LONG = schema_of(Types.LONG())
+
+
+def body(schema, *values):
+    return ResultEncoder(schema).encode(list(values)).to_pybytes()
+
+
+def test_another_row_count_is_refused():
+    with pytest.raises(MalformedBatch, match="expected 3 rows, the body has 2"):
+        BatchDecoder(LONG).decode(body(LONG, 1, 2), 3)
+
+
+@pytest.mark.parametrize(
+    ("type_info", "value"),
+    [
+        (Types.LONG(), 1),
+        (Types.STRING(), "abc"),
+        (Types.LIST(Types.STRING()), ["abc", "d"]),
+        (Types.ROW([Types.MAP(Types.STRING(), Types.INT())]), Row({"a": 1, "b": None})),
+    ],
+)
+def test_truncated_bodies_are_refused(type_info, value):
+    schema = schema_of(type_info)
+    whole = body(schema, value)
+    decoder = BatchDecoder(schema)
+    # Trailing padding may be missing, so only what leaves out a value's own bytes must fail.
+    for length in range(len(whole) - 8):
+        with pytest.raises(MalformedBatch):
+            decoder.decode(whole[:length], 1)
+
+
+def test_a_corrupt_offset_is_refused_instead_of_read():
+    schema = schema_of(Types.STRING())
+    whole = bytearray(body(schema, "abc", "def"))
+    offsets = whole.index(b"\x00\x00\x00\x00\x03\x00\x00\x00\x06\x00\x00\x00")
+    whole[offsets + 4 : offsets + 8] = b"\x00\x00\x00\x7f"
+    with pytest.raises(MalformedBatch):
+        BatchDecoder(schema).decode(whole, 2)
+
+
+def test_null_where_none_is_allowed_is_refused():
+    array = pa.array([1, None], pa.int64())
+    whole = pa.RecordBatch.from_arrays([array], schema=LONG).serialize()
+    with pytest.raises(MalformedBatch, match="null"):
+        BatchDecoder(LONG).decode(whole, 2)
+
+
+def test_a_schema_that_is_not_the_operators_is_refused():
+    with pytest.raises(MalformedBatch, match=r"asyncbatch\.layout"):
+        BatchDecoder(pa.schema([("value", pa.int64())]))
+    with pytest.raises(MalformedBatch, match="cannot be read"):
+        BatchDecoder(b"nothing")
+    unknown = pa.field("value", pa.int64(), metadata={"asyncbatch.type": "NEWER"})
+    with pytest.raises(MalformedBatch, match="NEWER"):
+        ResultEncoder(pa.schema([unknown], metadata={"asyncbatch.layout": "VALUE"}))
+
+
+def test_the_deepest_type_that_the_operator_sends():
+    type_info, value = Types.LONG(), 7
+    for _ in range(59):
+        type_info, value = Types.LIST(type_info), [value]
+    schema = schema_of(type_info).serialize().to_pybytes()
+    whole = ResultEncoder(schema).encode([value])
+    assert BatchDecoder(schema).decode(whole, 1) == [value]
