@@ -15,7 +15,7 @@ import decimal
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from typing import (
     Any,
     Callable,
@@ -44,6 +44,7 @@ LAYOUT_KEY = b"asyncbatch.layout"
 _NONE = type(None)
 _MAX_REPR = 100
 _MAX_OFFSET = 2**31 - 1
+_INSERT = RowKind.INSERT
 
 
 class MalformedBatch(ValueError):  # noqa: N818 - it names what the bytes are
@@ -146,6 +147,19 @@ class PlainType(ElementType):
         values: List[Any] = column.to_pylist()
         return values
 
+    @staticmethod
+    def _decode_numbers(column: pa.Array) -> List[Any]:
+        # Ten times as fast as to_pylist(), which makes a scalar object of each value.
+        filled = column.fill_null(0) if column.null_count else column
+        values: List[Any] = filled.to_numpy(zero_copy_only=False).tolist()
+        return _with_nulls(column, values)
+
+    @staticmethod
+    def _decode_objects(column: pa.Array) -> List[Any]:
+        # As fast; nulls become None. Equal values may be one object, which text and bytes allow.
+        values: List[Any] = column.to_numpy(zero_copy_only=False).tolist()
+        return values
+
     def encode(self, values: Sequence[Any], nullable: bool) -> pa.Array:
         kinds = set(map(type, values))
         if _NONE in kinds and not nullable:
@@ -177,6 +191,9 @@ class BooleanType(PlainType):
     def __init__(self, arrow_type: pa.DataType, name: str) -> None:
         super().__init__(arrow_type, name, frozenset({bool, np.bool_}))
 
+    def decode(self, column: pa.Array) -> List[Any]:
+        return self._decode_objects(column)
+
     def normalize(self, position: int, value: Any) -> bool:
         if not isinstance(value, (bool, np.bool_)):
             self.refuse(position, value)
@@ -198,6 +215,9 @@ class IntegerType(PlainType):
         self._min = -(2 ** (arrow_type.bit_width - 1))
         self._max = -self._min - 1
 
+    def decode(self, column: pa.Array) -> List[Any]:
+        return self._decode_numbers(column)
+
     def normalize(self, position: int, value: Any) -> int:
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
             self.refuse(position, value)
@@ -218,6 +238,9 @@ class FloatingType(PlainType):
         super().__init__(arrow_type, name, frozenset({float, np.float16, np.float32, np.float64}))
         self._exact = 2**24 if arrow_type.bit_width == 32 else 2**53
         self._max = float(np.finfo(np.float32 if arrow_type.bit_width == 32 else np.float64).max)
+
+    def decode(self, column: pa.Array) -> List[Any]:
+        return self._decode_numbers(column)
 
     def normalize(self, position: int, value: Any) -> float:
         if isinstance(value, (float, np.floating)) and not isinstance(value, np.longdouble):
@@ -243,6 +266,9 @@ class StringType(PlainType):
     def __init__(self, arrow_type: pa.DataType, name: str) -> None:
         super().__init__(arrow_type, name, frozenset({str}))
 
+    def decode(self, column: pa.Array) -> List[Any]:
+        return self._decode_objects(column)
+
     def normalize(self, position: int, value: Any) -> str:
         if not isinstance(value, str):
             self.refuse(position, value)
@@ -259,6 +285,9 @@ class BytesType(PlainType):
 
     def __init__(self, arrow_type: pa.DataType, name: str) -> None:
         super().__init__(arrow_type, name, frozenset({bytes, bytearray}))
+
+    def decode(self, column: pa.Array) -> List[Any]:
+        return self._decode_objects(column)
 
     def normalize(self, position: int, value: Any) -> bytes:
         if not isinstance(value, (bytes, bytearray, memoryview)):
@@ -689,11 +718,11 @@ class RowType(CompositeType):
         self._kinds = {kind.value: kind for kind in RowKind}
 
     def decode_columns(self, columns: Sequence[pa.Array]) -> List[Any]:
-        kinds = columns[0].to_pylist()
+        kinds = _BYTE.decode(columns[0])
         fields = self._fields.decode(columns[1:])
         names = list(self._fields.names)
         rows = []
-        for kind, values in zip(kinds, zip(*fields) if fields else [()] * len(kinds)):
+        for kind, values in zip(kinds, zip(*fields) if fields else repeat(())):
             row = Row(*values)
             row.set_field_names(names)
             if kind:
@@ -708,7 +737,9 @@ class RowType(CompositeType):
     def encode_columns(self, values: Sequence[Any]) -> List[pa.Array]:
         arity = len(self._fields)
         rows = [self._values(i, v) for i, v in enumerate(values)]
-        kinds = [v.get_row_kind().value for v in values]
+        kinds = [
+            0 if v.get_row_kind() is RowKind.INSERT else v.get_row_kind().value for v in values
+        ]
         return [
             pa.array(kinds, pa.int8()),
             *self._fields.encode([[row[i] for row in rows] for i in range(arity)]),
