@@ -92,6 +92,13 @@ def _qualified(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def _message(error: Exception) -> str:
+    try:
+        return _shortened(str(error))
+    except Exception:
+        return "its message cannot be shown"
+
+
 def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_REPR else text[: _MAX_REPR - 3] + "..."
 
@@ -451,7 +458,8 @@ class PickledType(ConvertedType):
         try:
             pickled: bytes = cloudpickle.dumps(value)
         except Exception as error:
-            self.refuse(position, value, f", which does not pickle: {type(error).__name__}")
+            why = f"{type(error).__name__}: {_message(error)}"
+            self.refuse(position, value, f", which does not pickle: {why}")
         return pickled
 
 
@@ -699,14 +707,14 @@ class TupleType(CompositeType):
                 self.refuse(position, value)
             if len(value) != arity:
                 self.refuse(position, value, f" of {len(value)} fields")
-        return self._fields.encode([[v[i] for v in values] for i in range(arity)])
+        return self._fields.encode(_transposed(values, arity))
 
 
 class RowType(CompositeType):
     """PyFlink's ``Row`` with the kind it has. Fields may be ``None``.
 
-    A row without field names goes by position and must have the right length; one with names goes by
-    name, in any order, and must have exactly the names of the type.
+    A row without field names goes by position and must have the right length; one with names goes
+    by name, in any order, and must have exactly the names of the type.
     """
 
     def __init__(
@@ -735,14 +743,13 @@ class RowType(CompositeType):
         return rows
 
     def encode_columns(self, values: Sequence[Any]) -> List[pa.Array]:
-        arity = len(self._fields)
         rows = [self._values(i, v) for i, v in enumerate(values)]
-        kinds = [
-            0 if v.get_row_kind() is RowKind.INSERT else v.get_row_kind().value for v in values
-        ]
+        kinds = [v.get_row_kind() for v in values]
+        # The value of an enum's member is a slow attribute, and nearly every row is an insert.
+        codes = [0 if kind is _INSERT else kind.value for kind in kinds]
         return [
-            pa.array(kinds, pa.int8()),
-            *self._fields.encode([[row[i] for row in rows] for i in range(arity)]),
+            pa.array(codes, pa.int8()),
+            *self._fields.encode(_transposed(rows, len(self._fields))),
         ]
 
     def _values(self, position: int, row: Any) -> Sequence[Any]:
@@ -752,7 +759,8 @@ class RowType(CompositeType):
             self.refuse(position, row, " whose row kind is no RowKind")
         if len(row) != len(self._fields):
             self.refuse(position, row, f" of {len(row)} fields")
-        names = getattr(row, "_fields", None)
+        # Not getattr(), which a row without names answers through an exception.
+        names = vars(row).get("_fields")
         wanted = self._fields.names
         if names is None or names == wanted:
             return list(row)
@@ -764,6 +772,10 @@ class RowType(CompositeType):
             )
         values: Sequence[Any] = row.get_fields_by_names(wanted)
         return values
+
+
+def _transposed(rows: Sequence[Sequence[Any]], arity: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows)) if rows else [()] * arity
 
 
 def _is_sequence(value: Any) -> bool:
