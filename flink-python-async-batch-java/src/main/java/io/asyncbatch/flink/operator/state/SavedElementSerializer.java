@@ -97,6 +97,7 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
 
     @Override
     public void serialize(SavedElement<IN, OUT> element, DataOutputView target) throws IOException {
+        Objects.requireNonNull(element, "element");
         if (element instanceof SavedElement.Input<IN, OUT> input) {
             writeRow(
                     KIND_INPUT,

@@ -1,0 +1,145 @@
+package io.asyncbatch.flink.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** What happens while all slots are taken. Mails of the test run while the operator yields. */
+@Timeout(60)
+class BackPressureTest {
+
+    @ParameterizedTest
+    @EnumSource
+    void rowsGatherWhileAllSlotsAreTaken(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(2).capacity(1))) {
+            rig.rows(1, 2, 3);
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1, 2));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void inputWaitsUntilItsBatchHasASlot(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(2).capacity(1))) {
+            rig.rows(1, 2, 3);
+            rig.mail(
+                    () -> {
+                        assertThat(rig.invoker.invocations).hasSize(1);
+                        rig.invoker.invocations.get(0).succeed();
+                    });
+            rig.rows(4);
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1, 2), List.of(3, 4));
+            assertThat(rig.output()).containsExactly("10", "20");
+        }
+    }
+
+    /** A row that waits for a slot would otherwise be lost with a checkpoint taken meanwhile. */
+    @Test
+    void waitingRowIsInTheSnapshot() throws Exception {
+        List<List<String>> restored = new ArrayList<>();
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1).capacity(1))) {
+            rig.rows(1);
+            rig.mail(
+                    () -> {
+                        restored.add(StateTest.replay(rig.snapshot()));
+                        rig.invoker.invocations.get(0).succeed();
+                    });
+            rig.rows(2);
+        }
+        assertThat(restored).containsExactly(List.of("10", "20"));
+    }
+
+    @Test
+    void inOrderAFinishedBatchHoldsItsSlotUntilItLeft() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1).capacity(2))) {
+            rig.rows(1, 2).succeed(1);
+            assertThat(rig.gauge("inflightBatches")).isEqualTo(2);
+            rig.mail(
+                    () -> {
+                        assertThat(rig.invoker.invocations).hasSize(2);
+                        rig.invoker.invocations.get(0).succeed();
+                    });
+            rig.rows(3);
+            assertThat(rig.invoker.invocations).hasSize(3);
+            assertThat(rig.output()).containsExactly("10", "20");
+        }
+    }
+
+    @Test
+    void outOfOrderAFinishedBatchFreesItsSlot() throws Exception {
+        try (var rig = OperatorRig.open(Settings.unordered().batchSize(1).capacity(2))) {
+            rig.rows(1, 2).succeed(1).rows(3);
+            assertThat(rig.invoker.invocations).hasSize(3);
+            assertThat(rig.output()).containsExactly("20");
+        }
+    }
+
+    /** The timer's callback must not wait: it runs inside the wait of the input. */
+    @ParameterizedTest
+    @EnumSource
+    void timerClosesABatchWhileAllSlotsAreTakenAndInputStops(OutputMode mode) throws Exception {
+        try (var rig =
+                OperatorRig.open(Settings.of(mode).batchSize(3).batchTimeout(10).capacity(1))) {
+            rig.rows(1, 2, 3, 4).advance(10);
+            assertThat(rig.invoker.batchSizes()).containsExactly(3);
+            rig.mail(() -> rig.advance(10));
+            rig.mail(() -> rig.invoker.invocations.get(0).succeed());
+            rig.mail(() -> rig.mail(() -> rig.invoker.invocations.get(1).succeed()));
+            rig.rows(5);
+            assertThat(rig.invoker.batches())
+                    .containsExactly(List.of(1, 2, 3), List.of(4), List.of(5));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void deadlinesPassWhileInputWaits(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).capacity(1).timeout(10))) {
+            rig.rows(1);
+            rig.mail(() -> rig.timers.advance(10));
+            rig.mail(() -> rig.mail(() -> rig.invoker.timeouts.get(0).succeed(List.of(-1))));
+            rig.rows(2);
+            assertThat(rig.output()).containsExactly("-1");
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1), List.of(2));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void endOfInputWaitsForAllThatWaits(OutputMode mode) throws Exception {
+        try (var rig =
+                OperatorRig.open(Settings.of(mode).batchSize(2).batchTimeout(10).capacity(1))) {
+            rig.rows(1, 2, 3).advance(10);
+            rig.watermark(7);
+            rig.finish();
+            assertThat(rig.output()).containsExactly("10", "20", "30", "W:7");
+        }
+    }
+
+    /** A big backlog leaves in several mails, so that others get their turn between them. */
+    @ParameterizedTest
+    @EnumSource
+    void emissionIsBoundedPerMail(OutputMode mode) throws Exception {
+        int limit = AsyncBatchWaitOperator.EMITTED_PER_MAIL;
+        int rows = limit * 2 + 1;
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(rows))) {
+            for (int row = 0; row < rows; row++) {
+                rig.rows(row);
+            }
+            rig.invoker.invocations.get(0).succeed();
+            List<Integer> seen = new ArrayList<>();
+            while (rig.runMail()) {
+                seen.add(rig.output().size());
+            }
+            assertThat(seen).containsExactly(limit, limit * 2, rows);
+        }
+    }
+}

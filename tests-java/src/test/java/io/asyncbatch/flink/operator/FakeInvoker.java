@@ -1,0 +1,105 @@
+package io.asyncbatch.flink.operator;
+
+import io.asyncbatch.flink.invoker.BatchInvoker;
+import io.asyncbatch.flink.invoker.BatchOutcome;
+import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.InvokerContext;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
+
+/** An invoker whose calls end when, and how, the test says. Used by the test's thread. */
+final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
+
+    /** One call of {@code invoke} or {@code timeout}. */
+    final class Call {
+        final BatchRequest<IN> request;
+        private final CompletableFuture<BatchOutcome<OUT>> stage = new CompletableFuture<>();
+
+        Call(BatchRequest<IN> request) {
+            this.request = request;
+        }
+
+        List<IN> inputs() {
+            return request.inputs();
+        }
+
+        boolean isOpen() {
+            return !stage.isDone();
+        }
+
+        void succeed() {
+            succeed(request.inputs().stream().map(compute).toList());
+        }
+
+        void succeed(List<OUT> results) {
+            stage.complete(BatchOutcome.success(results));
+        }
+
+        void fail(Throwable cause) {
+            stage.complete(BatchOutcome.failure(cause));
+        }
+
+        void breakInvoker(Throwable cause) {
+            stage.completeExceptionally(cause);
+        }
+    }
+
+    final List<Call> invocations = new ArrayList<>();
+    final List<Call> timeouts = new ArrayList<>();
+    final Function<IN, OUT> compute;
+    InvokerContext context;
+    Exception failureOfOpen;
+    boolean answersAtOnce;
+    int opened;
+    int closed;
+
+    FakeInvoker(Function<IN, OUT> compute) {
+        this.compute = compute;
+    }
+
+    @Override
+    public void open(InvokerContext invokerContext) throws Exception {
+        opened++;
+        context = invokerContext;
+        if (failureOfOpen != null) {
+            throw failureOfOpen;
+        }
+    }
+
+    @Override
+    public CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request) {
+        Call call = new Call(request);
+        invocations.add(call);
+        if (answersAtOnce) {
+            call.succeed();
+        }
+        return call.stage;
+    }
+
+    @Override
+    public CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request) {
+        Call call = new Call(request);
+        timeouts.add(call);
+        return call.stage;
+    }
+
+    @Override
+    public void cancel(BatchRequest<IN> request) {}
+
+    @Override
+    public void close() {
+        closed++;
+    }
+
+    List<Integer> batchSizes() {
+        return invocations.stream().map(call -> call.inputs().size()).toList();
+    }
+
+    List<List<IN>> batches() {
+        return invocations.stream().map(Call::inputs).toList();
+    }
+}

@@ -1,0 +1,373 @@
+package io.asyncbatch.flink.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+
+import javax.annotation.Nullable;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The contract of the operator in its simplest form: what went in, what came out, and what has to
+ * hold between them after every step. Rows are numbered from 1; a row's result is ten times its
+ * number, or its negative if its timeout handler gave it. Used by the test's thread.
+ */
+final class OperatorModel implements AutoCloseable {
+
+    enum StepKind {
+        ROW,
+        WATERMARK,
+        COMPLETE,
+        ANSWER_TIMEOUT,
+        ADVANCE_CLOCK,
+        RUN_ONE_MAIL,
+        RUN_ALL_MAILS,
+        SNAPSHOT,
+        CRASH
+    }
+
+    /** What happens next; the choice picks one of several candidates or an amount. */
+    record Step(StepKind kind, int choice) {}
+
+    /** Where everything stood when a snapshot was taken. */
+    private record Checkpoint(
+            OperatorSubtaskState state, List<Integer> input, List<String> output, Set<Integer> computed) {}
+
+    private BatchSettings settings;
+    private OperatorRig<Integer> rig;
+    private boolean alwaysOrdered;
+    private boolean ended;
+    private int lastId;
+
+    /** Rows, and watermarks as negative numbers, in the order in which they went in. */
+    private List<Integer> input = new ArrayList<>();
+
+    /** What came out before the operator that runs now. */
+    private List<String> earlierOutput = new ArrayList<>();
+
+    /** Rows whose results the running operator was restored with. */
+    private Set<Integer> restoredResults = new HashSet<>();
+
+    /** When a row went into the running operator; rows it was restored with, at its start. */
+    private final Map<Integer, Long> arrivals = new HashMap<>();
+
+    private final Set<Integer> restoredRows = new HashSet<>();
+    private int checkedInvocations;
+    @Nullable private Checkpoint checkpoint;
+
+    OperatorModel(BatchSettings settings) throws Exception {
+        this.settings = settings;
+        alwaysOrdered = settings.outputMode() == OutputMode.ORDERED;
+        rig = OperatorRig.create(settings, OperatorModel::weightOf).opened();
+    }
+
+    void take(Step step) throws Exception {
+        switch (step.kind()) {
+            case ROW -> row(step.choice());
+            case WATERMARK -> watermark();
+            case COMPLETE -> complete(rig.invoker.invocations, step.choice(), false);
+            case ANSWER_TIMEOUT -> complete(rig.invoker.timeouts, step.choice(), true);
+            case ADVANCE_CLOCK -> rig.timers.advance(1 + step.choice() % 15);
+            case RUN_ONE_MAIL -> rig.runMail();
+            case RUN_ALL_MAILS -> {
+                rig.runMails();
+                checkNothingIsStuck();
+            }
+            case SNAPSHOT -> snapshot();
+            case CRASH -> crash(step.choice());
+        }
+        check();
+    }
+
+    /** Ends the input, has everything answered and checks what came out in all. */
+    void finish() throws Exception {
+        ended = true;
+        rig.whileYielding(rig.harness::endInput, () -> answerSomething(7));
+        check();
+        assertThat(rows(output())).as("each row once").doesNotHaveDuplicates();
+        assertThat(new HashSet<>(rows(output()))).as("no row lost").isEqualTo(inputRows());
+        if (alwaysOrdered) {
+            assertThat(rows(output())).as("order").isSorted();
+        }
+        checkWatermarksThatAreMissing();
+        rig.runMails();
+        assertThat(rig.timers.active()).as("timers left").isZero();
+        assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
+    }
+
+    @Override
+    public void close() throws Exception {
+        rig.close();
+    }
+
+    // ----------------------------------------------------------------- steps
+
+    private void row(int choice) throws Exception {
+        int id = ++lastId;
+        input.add(id);
+        arrivals.put(id, rig.timers.getCurrentProcessingTime());
+        rig.whileYielding(() -> rig.rows(id), () -> answerSomething(choice));
+    }
+
+    private void watermark() throws Exception {
+        int timestamp = ++lastId;
+        input.add(-timestamp);
+        rig.watermark(timestamp);
+    }
+
+    private void answerSomething(int choice) {
+        if (!complete(rig.invoker.invocations, choice, false)) {
+            complete(rig.invoker.timeouts, choice, true);
+        }
+        for (FakeInvoker<Integer, Integer>.Call call : rig.invoker.timeouts) {
+            answer(call, true);
+        }
+    }
+
+    private boolean complete(
+            List<FakeInvoker<Integer, Integer>.Call> calls, int choice, boolean isTimeout) {
+        List<FakeInvoker<Integer, Integer>.Call> open =
+                calls.stream().filter(FakeInvoker.Call::isOpen).toList();
+        if (open.isEmpty()) {
+            return false;
+        }
+        answer(open.get(choice % open.size()), isTimeout);
+        return true;
+    }
+
+    private static void answer(FakeInvoker<Integer, Integer>.Call call, boolean isTimeout) {
+        if (isTimeout) {
+            call.succeed(call.inputs().stream().map(id -> -id).toList());
+        } else {
+            call.succeed();
+        }
+    }
+
+    private void snapshot() throws Exception {
+        checkpoint =
+                new Checkpoint(
+                        rig.snapshot(), List.copyOf(input), output(), computedAndHeldBack());
+    }
+
+    /** The operator dies, with all its output since the snapshot, and goes on with other settings. */
+    private void crash(int choice) throws Exception {
+        if (checkpoint == null) {
+            snapshot();
+        }
+        rig.close();
+        input = new ArrayList<>(checkpoint.input());
+        earlierOutput = new ArrayList<>(checkpoint.output());
+        restoredResults = new HashSet<>(checkpoint.computed());
+        arrivals.clear();
+        restoredRows.clear();
+        restoredRows.addAll(inputRows());
+        restoredRows.forEach(id -> arrivals.put(id, 0L));
+        checkedInvocations = 0;
+        settings =
+                new BatchSettings(
+                        choice % 2 == 0 ? OutputMode.ORDERED : OutputMode.UNORDERED,
+                        1 + choice % 4,
+                        choice % 3 == 0 ? 10 : settings.batchTimeoutMillis(),
+                        settings.timeoutMillis(),
+                        1 + choice % 3,
+                        settings.maxBatchBytes());
+        alwaysOrdered &= settings.outputMode() == OutputMode.ORDERED;
+        rig = OperatorRig.create(settings, OperatorModel::weightOf);
+        rig.harness.initializeState(checkpoint.state());
+        rig.opened();
+    }
+
+    // ---------------------------------------------------------------- checks
+
+    private void check() {
+        checkInvocations();
+        checkOutput();
+        checkCapacity();
+    }
+
+    private void checkInvocations() {
+        var invocations = rig.invoker.invocations;
+        for (; checkedInvocations < invocations.size(); checkedInvocations++) {
+            List<Integer> batch = invocations.get(checkedInvocations).inputs();
+            assertThat(batch).as("computed again").noneMatch(restoredResults::contains);
+            assertThat(batch.size()).as("batch size").isBetween(1, settings.batchSize());
+            long weight = batch.stream().mapToLong(OperatorModel::weightOf).sum();
+            assertThat(batch.size() == 1 || weight <= settings.maxBatchBytes())
+                    .as("bytes of %s", batch)
+                    .isTrue();
+            checkReasonToClose(batch, weight);
+        }
+    }
+
+    private void checkReasonToClose(List<Integer> batch, long weight) {
+        int last = batch.get(batch.size() - 1);
+        Integer next = input.stream().filter(id -> id > last).findFirst().orElse(null);
+        boolean full =
+                batch.size() == settings.batchSize()
+                        || weight >= settings.maxBatchBytes()
+                        || next != null && weight + weightOf(next) > settings.maxBatchBytes();
+        boolean timedOut =
+                settings.hasBatchTimeout()
+                        && rig.timers.getCurrentProcessingTime()
+                                >= arrivals.get(batch.get(0)) + settings.batchTimeoutMillis();
+        boolean splitByRestore = restoredRows.contains(last) && !restoredResults.isEmpty();
+        assertThat(full || timedOut || ended || splitByRestore)
+                .as("batch %s closed without a reason", batch)
+                .isTrue();
+    }
+
+    private void checkOutput() {
+        Set<Integer> timedOut = new HashSet<>();
+        rig.invoker.timeouts.forEach(call -> timedOut.addAll(call.inputs()));
+        List<String> output = output();
+        Set<Integer> seen = new HashSet<>();
+        for (int index = 0; index < output.size(); index++) {
+            String element = output.get(index);
+            if (element.startsWith("W:")) {
+                int mark = input.indexOf(-Integer.parseInt(element.substring(2)));
+                assertThat(seen)
+                        .as("rows that left before %s", element)
+                        .isEqualTo(rowsOf(input.subList(0, mark)));
+                continue;
+            }
+            int value = Integer.parseInt(element);
+            int id = value < 0 ? -value : value / 10;
+            if (index >= earlierOutput.size() && !restoredResults.contains(id)) {
+                assertThat(value < 0).as("row %s", id).isEqualTo(timedOut.contains(id));
+            }
+            assertThat(seen.add(id)).as("row %s twice", id).isTrue();
+        }
+    }
+
+    private void checkCapacity() {
+        Set<Integer> left = new HashSet<>(rows(output()));
+        long slots =
+                rig.invoker.invocations.stream()
+                        .filter(call -> !left.containsAll(call.inputs()))
+                        .count();
+        assertThat(slots).as("batches in flight").isLessThanOrEqualTo(settings.capacity());
+        assertThat(rig.gauge("inflightBatches")).isEqualTo((int) slots);
+    }
+
+    /** No mail waits: whatever may happen has happened. */
+    private void checkNothingIsStuck() {
+        List<Integer> invoked = new ArrayList<>();
+        rig.invoker.invocations.forEach(call -> invoked.addAll(call.inputs()));
+        Set<Integer> left = new HashSet<>(rows(output()));
+        long slots = (Integer) rig.gauge("inflightBatches");
+        for (int id : rowsOf(input)) {
+            if (settings.hasBatchTimeout()
+                    && !invoked.contains(id)
+                    && !left.contains(id)
+                    && !restoredResults.contains(id)
+                    && slots < settings.capacity()) {
+                assertThat(rig.timers.getCurrentProcessingTime())
+                        .as("row %s waits for its batch", id)
+                        .isLessThan(arrivals.get(id) + settings.batchTimeoutMillis());
+            }
+        }
+        Set<Integer> computed = computed();
+        for (int element : input) {
+            if (element < 0) {
+                if (!output().contains("W:" + -element) && !isSuperseded(element)) {
+                    assertThat(left)
+                            .as("watermark %s is held back for nothing", -element)
+                            .isNotEqualTo(
+                                    rowsOf(input.subList(0, input.indexOf(element))));
+                    return;
+                }
+            } else if (!left.contains(element)) {
+                assertThat(computed).as("row held back for nothing").doesNotContain(element);
+                if (settings.outputMode() == OutputMode.ORDERED) {
+                    return;
+                }
+            }
+        }
+    }
+
+    private void checkWatermarksThatAreMissing() {
+        for (int element : input) {
+            if (element < 0 && !output().contains("W:" + -element)) {
+                assertThat(isSuperseded(element)).as("watermark %s is lost", -element).isTrue();
+            }
+        }
+    }
+
+    /** Whether the next thing that went in was another watermark. */
+    private boolean isSuperseded(int watermark) {
+        int next = input.indexOf(watermark) + 1;
+        return next < input.size() && input.get(next) < 0;
+    }
+
+    // ----------------------------------------------------------------- facts
+
+    private static long weightOf(int id) {
+        return 1 + id % 3;
+    }
+
+    private List<String> output() {
+        List<String> output = new ArrayList<>(earlierOutput);
+        output.addAll(rig.output());
+        return output;
+    }
+
+    private Set<Integer> inputRows() {
+        return new HashSet<>(rowsOf(input));
+    }
+
+    private static Set<Integer> rowsOf(List<Integer> elements) {
+        Set<Integer> rows = new java.util.LinkedHashSet<>(elements);
+        rows.removeIf(element -> element < 0);
+        return rows;
+    }
+
+    private static List<Integer> rows(List<String> output) {
+        return output.stream()
+                .filter(element -> !element.startsWith("W:"))
+                .map(Integer::parseInt)
+                .map(value -> value < 0 ? -value : value / 10)
+                .toList();
+    }
+
+    /** Rows whose results are known to the operator, as far as its mails have run. */
+    private Set<Integer> computed() {
+        Set<Integer> computed = new HashSet<>(restoredResults);
+        Set<Integer> timedOut = new HashSet<>();
+        for (var call : rig.invoker.timeouts) {
+            timedOut.addAll(call.inputs());
+            if (!call.isOpen()) {
+                computed.addAll(call.inputs());
+            }
+        }
+        for (var call : rig.invoker.invocations) {
+            if (!call.isOpen() && !timedOut.contains(call.inputs().get(0))) {
+                computed.addAll(call.inputs());
+            }
+        }
+        return computed;
+    }
+
+    /** Of these none may ever be invoked again; taken when no mail waits. */
+    private Set<Integer> computedAndHeldBack() throws Exception {
+        if (rig.harness.getTaskMailbox().hasMail()) {
+            return restoredResultsNotLeft();
+        }
+        Set<Integer> heldBack = computed();
+        rows(output()).forEach(heldBack::remove);
+        return heldBack;
+    }
+
+    private Set<Integer> restoredResultsNotLeft() {
+        Set<Integer> heldBack = new HashSet<>(restoredResults);
+        rows(output()).forEach(heldBack::remove);
+        return heldBack;
+    }
+}

@@ -1,0 +1,319 @@
+package io.asyncbatch.flink.operator;
+
+import io.asyncbatch.flink.operator.buffer.RowWeigher;
+
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Histogram;
+import org.apache.flink.metrics.Metric;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.clusterframework.types.ResourceID;
+import org.apache.flink.runtime.executiongraph.ExecutionGraphTestUtils;
+import org.apache.flink.runtime.metrics.MetricRegistry;
+import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
+import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
+import org.apache.flink.runtime.metrics.util.TestingMetricRegistry;
+import org.apache.flink.runtime.metrics.groups.TaskManagerMetricGroup;
+import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.StreamOperator;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.mailbox.Mail;
+import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.apache.flink.util.function.ThrowingRunnable;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+
+/**
+ * An operator under test with its fake invoker, manual clock and mailbox, all driven by the test's
+ * thread. Each row's value times ten is its result.
+ */
+final class OperatorRig<T> implements AutoCloseable {
+
+    final FakeInvoker<T, T> invoker;
+    final ManualTimers timers = new ManualTimers();
+    final OneInputStreamOperatorTestHarness<T, T> harness;
+    final Map<String, Metric> metrics = new ConcurrentHashMap<>();
+    private final TypeSerializer<T> serializer;
+    private MailboxExecutor mailbox;
+
+    private OperatorRig(
+            BatchSettings settings,
+            TypeSerializer<T> serializer,
+            Function<T, T> compute,
+            RowWeigher<T> weigher,
+            int subtask,
+            int parallelism)
+            throws Exception {
+        this.serializer = serializer;
+        this.invoker = new FakeInvoker<>(compute);
+        MockEnvironment environment =
+                MockEnvironment.builder()
+                        .setMaxParallelism(128)
+                        .setParallelism(parallelism)
+                        .setSubtaskIndex(subtask)
+                        .setMetricGroup(recordingGroup())
+                        .build();
+        AsyncBatchWaitOperatorFactory<T, T> factory =
+                new AsyncBatchWaitOperatorFactory<>(
+                        settings, () -> invoker, weigher, serializer);
+        harness =
+                new OneInputStreamOperatorTestHarness<>(
+                        new ManualTimeFactory(factory), serializer, environment);
+        harness.setup(serializer);
+    }
+
+    static OperatorRig<Integer> create(Settings settings) throws Exception {
+        return create(settings.build(), 0, 1);
+    }
+
+    static OperatorRig<Integer> create(BatchSettings settings, int subtask, int parallelism)
+            throws Exception {
+        return new OperatorRig<>(
+                settings,
+                IntSerializer.INSTANCE,
+                value -> value * 10,
+                value -> value,
+                subtask,
+                parallelism);
+    }
+
+    static OperatorRig<Integer> create(BatchSettings settings, RowWeigher<Integer> weigher)
+            throws Exception {
+        return new OperatorRig<>(
+                settings, IntSerializer.INSTANCE, value -> value * 10, weigher, 0, 1);
+    }
+
+    static <T> OperatorRig<T> create(
+            Settings settings, TypeSerializer<T> serializer, Function<T, T> compute)
+            throws Exception {
+        return new OperatorRig<>(settings.build(), serializer, compute, row -> 1, 0, 1);
+    }
+
+    /** A running operator without state. */
+    static OperatorRig<Integer> open(Settings settings) throws Exception {
+        return create(settings).opened();
+    }
+
+    /** A running operator that goes on from a snapshot. */
+    static OperatorRig<Integer> restore(Settings settings, OperatorSubtaskState state)
+            throws Exception {
+        OperatorRig<Integer> rig = create(settings);
+        rig.harness.initializeState(state);
+        return rig.opened();
+    }
+
+    OperatorRig<T> opened() throws Exception {
+        harness.open();
+        return this;
+    }
+
+    // ----------------------------------------------------------------- input
+
+    @SafeVarargs
+    final OperatorRig<T> rows(T... values) throws Exception {
+        for (T value : values) {
+            harness.processElement(new StreamRecord<>(value));
+        }
+        return this;
+    }
+
+    OperatorRig<T> row(T value, long timestamp) throws Exception {
+        harness.processElement(new StreamRecord<>(value, timestamp));
+        return this;
+    }
+
+    OperatorRig<T> watermark(long timestamp) throws Exception {
+        harness.processWatermark(timestamp);
+        return this;
+    }
+
+    /** Ends the input after the invoker was told to answer at once, so that nothing blocks. */
+    void finish() throws Exception {
+        invoker.answersAtOnce = true;
+        invoker.invocations.stream().filter(FakeInvoker.Call::isOpen).forEach(call -> call.succeed());
+        harness.endInput();
+    }
+
+    // ------------------------------------------------------------ mails, time
+
+    /** Lets mails run until there are none, as the task does between two inputs. */
+    OperatorRig<T> runMails() throws Exception {
+        TaskMailbox taskMailbox = harness.getTaskMailbox();
+        for (Optional<Mail> mail = taskMailbox.tryTake(TaskMailbox.MIN_PRIORITY);
+                mail.isPresent();
+                mail = taskMailbox.tryTake(TaskMailbox.MIN_PRIORITY)) {
+            mail.get().run();
+        }
+        return this;
+    }
+
+    /** Runs one mail and says whether there was one. */
+    boolean runMail() throws Exception {
+        Optional<Mail> mail = harness.getTaskMailbox().tryTake(TaskMailbox.MIN_PRIORITY);
+        if (mail.isPresent()) {
+            mail.get().run();
+        }
+        return mail.isPresent();
+    }
+
+    /** Has the action run when the operator yields, or with the next mails. */
+    OperatorRig<T> mail(ThrowingRunnable<Exception> action) {
+        mailbox.execute(action, "action of the test");
+        return this;
+    }
+
+    /** Runs an action that may wait for slots; while it does, the oldest invocations succeed. */
+    void whileCompleting(ThrowingRunnable<Exception> action) throws Exception {
+        whileYielding(
+                action,
+                () ->
+                        invoker.invocations.stream()
+                                .filter(FakeInvoker.Call::isOpen)
+                                .findFirst()
+                                .ifPresent(call -> call.succeed()));
+    }
+
+    /** Runs an action that may wait for slots; while it does, the other runs again and again. */
+    void whileYielding(ThrowingRunnable<Exception> action, ThrowingRunnable<Exception> meanwhile)
+            throws Exception {
+        AtomicBoolean acting = new AtomicBoolean(true);
+        mail(() -> repeat(acting, meanwhile));
+        action.run();
+        acting.set(false);
+    }
+
+    private void repeat(AtomicBoolean acting, ThrowingRunnable<Exception> meanwhile)
+            throws Exception {
+        if (acting.get()) {
+            meanwhile.run();
+            mail(() -> repeat(acting, meanwhile));
+        }
+    }
+
+    /** Moves the clock and runs what is due. */
+    OperatorRig<T> advance(long millis) throws Exception {
+        timers.advance(millis);
+        return runMails();
+    }
+
+    OperatorRig<T> succeed(int invocation) throws Exception {
+        invoker.invocations.get(invocation).succeed();
+        return runMails();
+    }
+
+    OperatorSubtaskState snapshot() throws Exception {
+        return harness.snapshot(1L, 1L);
+    }
+
+    // ---------------------------------------------------------------- output
+
+    /** All output so far: {@code value}, {@code value@timestamp}, {@code W:timestamp}, a status. */
+    List<String> output() {
+        List<String> output = new ArrayList<>();
+        for (Object element : harness.getOutput()) {
+            output.add(describe(element));
+        }
+        return output;
+    }
+
+    private static String describe(Object element) {
+        if (element instanceof StreamRecord<?> record) {
+            return record.hasTimestamp()
+                    ? record.getValue() + "@" + record.getTimestamp()
+                    : String.valueOf(record.getValue());
+        } else if (element instanceof Watermark watermark) {
+            return "W:" + watermark.getTimestamp();
+        } else if (element instanceof WatermarkStatus status) {
+            return status.isIdle() ? "IDLE" : "ACTIVE";
+        } else if (element instanceof RecordAttributes attributes) {
+            return "BACKLOG:" + attributes.isBacklog();
+        }
+        return element.getClass().getSimpleName();
+    }
+
+    long counter(String name) {
+        return ((Counter) metrics.get(name)).getCount();
+    }
+
+    Object gauge(String name) {
+        return ((Gauge<?>) metrics.get(name)).getValue();
+    }
+
+    Histogram histogram(String name) {
+        return (Histogram) metrics.get(name);
+    }
+
+    @Override
+    public void close() throws Exception {
+        harness.close();
+    }
+
+    private TaskMetricGroup recordingGroup() {
+        MetricRegistry registry =
+                TestingMetricRegistry.builder()
+                        .setRegisterConsumer(
+                                (Metric metric, String name, AbstractMetricGroup<?> group) ->
+                                        metrics.put(name, metric))
+                        .build();
+        return TaskManagerMetricGroup.createTaskManagerMetricGroup(
+                        registry,
+                        "localhost",
+                        ResourceID.generate())
+                .addJob(new JobID(), "job")
+                .addTask(
+                        ExecutionGraphTestUtils.createExecutionAttemptId(),
+                        "task");
+    }
+
+    /** Hands the operator the manual timers in place of the harness's, which are never late. */
+    @SuppressWarnings("deprecation")
+    private final class ManualTimeFactory extends AbstractStreamOperatorFactory<T>
+            implements OneInputStreamOperatorFactory<T, T>, YieldingOperatorFactory<T> {
+
+        private final transient AsyncBatchWaitOperatorFactory<T, T> factory;
+
+        private ManualTimeFactory(AsyncBatchWaitOperatorFactory<T, T> factory) {
+            this.factory = factory;
+        }
+
+        @Override
+        public <O extends StreamOperator<T>> O createStreamOperator(
+                StreamOperatorParameters<T> parameters) {
+            mailbox = getMailboxExecutor();
+            timers.setMailbox(mailbox);
+            factory.setMailboxExecutor(mailbox);
+            return factory.createStreamOperator(
+                    new StreamOperatorParameters<>(
+                            parameters.getContainingTask(),
+                            parameters.getStreamConfig(),
+                            parameters.getOutput(),
+                            () -> timers,
+                            parameters.getOperatorEventDispatcher(),
+                            mailbox));
+        }
+
+        @Override
+        @SuppressWarnings("rawtypes")
+        public Class<? extends StreamOperator> getStreamOperatorClass(ClassLoader classLoader) {
+            return AsyncBatchWaitOperator.class;
+        }
+    }
+}

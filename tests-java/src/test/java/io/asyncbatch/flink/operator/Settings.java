@@ -1,0 +1,59 @@
+package io.asyncbatch.flink.operator;
+
+import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+
+/** Builds {@link BatchSettings} from what a test cares about. */
+final class Settings {
+
+    private OutputMode mode;
+    private int batchSize = 2;
+    private long batchTimeout = BatchSettings.NO_BATCH_TIMEOUT;
+    private long timeout = 1_000;
+    private int capacity = 4;
+    private long maxBytes = Long.MAX_VALUE;
+
+    private Settings(OutputMode mode) {
+        this.mode = mode;
+    }
+
+    static Settings of(OutputMode mode) {
+        return new Settings(mode);
+    }
+
+    static Settings ordered() {
+        return of(OutputMode.ORDERED);
+    }
+
+    static Settings unordered() {
+        return of(OutputMode.UNORDERED);
+    }
+
+    Settings batchSize(int rows) {
+        batchSize = rows;
+        return this;
+    }
+
+    Settings batchTimeout(long millis) {
+        batchTimeout = millis;
+        return this;
+    }
+
+    Settings timeout(long millis) {
+        timeout = millis;
+        return this;
+    }
+
+    Settings capacity(int batches) {
+        capacity = batches;
+        return this;
+    }
+
+    Settings maxBytes(long bytes) {
+        maxBytes = bytes;
+        return this;
+    }
+
+    BatchSettings build() {
+        return new BatchSettings(mode, batchSize, batchTimeout, timeout, capacity, maxBytes);
+    }
+}

@@ -1,0 +1,93 @@
+package io.asyncbatch.flink.operator.state;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.apache.flink.api.common.typeutils.SerializerTestBase;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.common.typeutils.base.StringSerializer;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+
+/** Runs Flink's serializer conformance suite, and what is particular to this serializer. */
+class SavedElementSerializerTest extends SerializerTestBase<SavedElement<String, Integer>> {
+
+    @Override
+    protected TypeSerializer<SavedElement<String, Integer>> createSerializer() {
+        return new SavedElementSerializer<>(StringSerializer.INSTANCE, IntSerializer.INSTANCE);
+    }
+
+    @Override
+    protected int getLength() {
+        return -1;
+    }
+
+    @Override
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    protected Class<SavedElement<String, Integer>> getTypeClass() {
+        return (Class) SavedElement.class;
+    }
+
+    @Override
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    protected SavedElement<String, Integer>[] getTestData() {
+        return new SavedElement[] {
+            new SavedElement.Origin<>(3, 8, 5),
+            new SavedElement.Input<>("a row", true, 17L),
+            new SavedElement.Input<>("", false, 0L),
+            new SavedElement.Input<>(null, true, Long.MIN_VALUE),
+            new SavedElement.Result<>(42, true, Long.MAX_VALUE),
+            new SavedElement.Result<>(null, false, 0L),
+            new SavedElement.Mark<>(Long.MAX_VALUE),
+            new SavedElement.Mark<>(-1L),
+        };
+    }
+
+    @Test
+    void unknownTagIsNamed() throws IOException {
+        for (int tag : new int[] {0b100, 0b0010_0000, 0xFF}) {
+            DataInputDeserializer source = new DataInputDeserializer(new byte[] {(byte) tag});
+            assertThatThrownBy(() -> createSerializer().deserialize(source))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("unknown tag " + tag);
+        }
+    }
+
+    @Test
+    void compatibilityIsThatOfTheNestedSerializers() throws IOException {
+        TypeSerializerSnapshot<SavedElement<String, Integer>> read =
+                throughBytes(createSerializer().snapshotConfiguration());
+        assertThat(resolve(createSerializer(), read).isCompatibleAsIs()).isTrue();
+        assertThat(
+                        resolve(
+                                        new SavedElementSerializer<>(
+                                                StringSerializer.INSTANCE, LongSerializer.INSTANCE),
+                                        read)
+                                .isIncompatible())
+                .isTrue();
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    private static TypeSerializerSchemaCompatibility<?> resolve(
+            TypeSerializer<?> current, TypeSerializerSnapshot<?> old) {
+        return ((TypeSerializerSnapshot) current.snapshotConfiguration())
+                .resolveSchemaCompatibility((TypeSerializerSnapshot) old);
+    }
+
+    private static <T> TypeSerializerSnapshot<T> throughBytes(TypeSerializerSnapshot<T> snapshot)
+            throws IOException {
+        DataOutputSerializer target = new DataOutputSerializer(64);
+        TypeSerializerSnapshot.writeVersionedSnapshot(target, snapshot);
+        return TypeSerializerSnapshot.readVersionedSnapshot(
+                new DataInputDeserializer(target.getCopyOfBuffer()),
+                SavedElementSerializerTest.class.getClassLoader());
+    }
+}
