@@ -1,0 +1,173 @@
+package io.asyncbatch.flink.architecture;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
+
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The rooms of the project and the doors between them. */
+class ArchitectureTest {
+
+    private static final String ROOT = "io.asyncbatch.flink";
+    private static final String TESTS_OF_THE_RULES = ROOT + ".architecture..";
+    private static final String GENERATED = ROOT + ".proto..";
+
+    private static JavaClasses production;
+    private static JavaClasses everything;
+
+    @BeforeAll
+    static void readClasses() {
+        production =
+                new ClassFileImporter()
+                        .withImportOption(new ImportOption.DoNotIncludeTests())
+                        .importPackages(ROOT);
+        everything = new ClassFileImporter().importPackages(ROOT);
+        assertThat(production.contain(ROOT + ".operator.AsyncBatchWaitOperator")).isTrue();
+        assertThat(everything.contain(ArchitectureTest.class)).isTrue();
+    }
+
+    @Test
+    void operatorKnowsNothingOfPythonOrArrow() {
+        noClasses()
+                .that()
+                .resideInAnyPackage(ROOT + ".operator..", ROOT + ".metrics..", ROOT + ".invoker..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        ROOT + ".worker..",
+                        ROOT + ".graph..",
+                        ROOT + ".arrow..",
+                        GENERATED,
+                        "org.apache.arrow..",
+                        "org.apache.beam..",
+                        "org.apache.flink.python..",
+                        "com.google.protobuf..")
+                .check(production);
+    }
+
+    @Test
+    void seamDependsOnNothingOfOurs() {
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".invoker..")
+                .should()
+                .dependOnClassesThat(
+                        resideInAPackage(ROOT + "..")
+                                .and(resideOutsideOfPackages(ROOT + ".invoker..")))
+                .check(production);
+    }
+
+    @Test
+    void publicVocabularyDependsOnTheGraphAlone() {
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT)
+                .should()
+                .dependOnClassesThat(
+                        resideInAPackage(ROOT + "..")
+                                .and(resideOutsideOfPackages(ROOT, ROOT + ".graph..")))
+                .allowEmptyShould(true)
+                .check(production);
+    }
+
+    /** What a batch is made of: the queue and the state know the batch, never the reverse order. */
+    @Test
+    void partsOfTheOperatorDoNotKnowTheOperator() {
+        noClasses()
+                .that()
+                .resideInAnyPackage(
+                        ROOT + ".operator.buffer..",
+                        ROOT + ".operator.inflight..",
+                        ROOT + ".operator.queue..",
+                        ROOT + ".operator.state..")
+                .should()
+                .dependOnClassesThat()
+                .haveNameMatching(".*\\.AsyncBatchWaitOperator(Factory)?")
+                .check(production);
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".operator.buffer..")
+                .should()
+                .dependOnClassesThat(
+                        resideInAnyPackage(
+                                ROOT + ".operator.inflight..", ROOT + ".operator.queue.."))
+                .check(production);
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".operator.inflight..")
+                .should()
+                .dependOnClassesThat(resideInAnyPackage(ROOT + ".operator.queue.."))
+                .check(production);
+    }
+
+    @Test
+    void publicClassesSayForWhom() {
+        classes()
+                .that()
+                .arePublic()
+                .and()
+                .areTopLevelClasses()
+                .and()
+                .resideInAnyPackage(
+                        ROOT + ".operator..", ROOT + ".metrics..", ROOT + ".invoker..")
+                .should()
+                .beAnnotatedWith(Internal.class)
+                .orShould()
+                .beAnnotatedWith(PublicEvolving.class)
+                .check(production);
+    }
+
+    /** Looks at the sources: the compiler writes no class for a package-info that is a comment. */
+    @Test
+    void everyPackageSaysWhatLivesThere() throws IOException {
+        Path root = Path.of("").toAbsolutePath().getParent();
+        assertThat(root.resolve("tests-java")).isDirectory();
+        try (Stream<Path> files = Files.walk(root)) {
+            List<Path> undescribed =
+                    files.filter(file -> file.toString().endsWith(".java"))
+                            .map(file -> root.relativize(file).getParent())
+                            .filter(ArchitectureTest::isProductionOrThisModule)
+                            .distinct()
+                            .filter(room -> !Files.exists(root.resolve(room + "/package-info.java")))
+                            .toList();
+            assertThat(undescribed).isEmpty();
+        }
+    }
+
+    private static boolean isProductionOrThisModule(Path room) {
+        String path = room.toString();
+        return !path.contains("target")
+                && (path.contains("src/main/java") || path.startsWith("tests-java"));
+    }
+
+    @Test
+    void nothingSleeps() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage(TESTS_OF_THE_RULES)
+                .should()
+                .callMethod(Thread.class, "sleep", long.class)
+                .orShould()
+                .callMethod(Thread.class, "sleep", long.class, int.class)
+                .check(everything);
+    }
+}
