@@ -17,10 +17,7 @@ STAMPS := $(VENV)/.stamps
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
 
-# Maven's wrapper asks MVNW_REPOURL where to get Maven from, once. Unless the caller says, it is
-# the repository that PyFlink's own dependency (Beam) takes its jars from.
-REPOSITORY := target/maven-repository
-MVN = MVNW_REPOURL="$$(cat $(REPOSITORY))" ./mvnw -B
+MVN = ./mvnw -B -Dmaven.compiler.failOnWarning=true
 
 JAVA_SOURCES := pom.xml $(wildcard */pom.xml) $(shell find proto/src arrow-bridge/src $(JAVA_MODULE)/src -type f 2>/dev/null)
 PYTHON_SOURCES := $(shell find pyflink-async-batch -type f \
@@ -68,7 +65,7 @@ soak: install $(STAMPS)/test ## run a checkpointed job for SOAK_SECONDS while it
 	$(PY) benchmarks/soak.py --seconds $(SOAK_SECONDS)
 
 .PHONY: mvn
-mvn: $(REPOSITORY) ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -am test"
+mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -am test"
 	$(MVN) $(ARGS)
 
 .PHONY: constraints
@@ -95,15 +92,9 @@ $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo: $(STAMPS)/%: requirements/%.txt $(
 	$(PY) -m pip install -q -r $<
 	touch $@
 
-$(REPOSITORY): $(STAMPS)/flink
-	mkdir -p target
-	if [ -n "$${MVNW_REPOURL:-}" ]; then echo "$$MVNW_REPOURL"; else $(PY) -W ignore -c \
-		'from apache_beam.utils.subprocess_server import JavaJarServer as jars; \
-		print(jars.MAVEN_CENTRAL_REPOSITORY)'; fi > $@
-
 # The wheel --------------------------------------------------------------------------------------
 
-$(STAMPS)/jar: $(JAVA_SOURCES) | $(REPOSITORY)
+$(STAMPS)/jar: $(JAVA_SOURCES)
 	$(MVN) -q -pl $(JAVA_MODULE) -am -DskipTests package
 	rm -rf $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
 	mkdir -p $(PACKAGE)/lib $(PACKAGE)/_proto $(STAMPS)

@@ -12,25 +12,13 @@ import json
 import logging
 import os
 import sys
-import threading
 from typing import ContextManager, Dict, List, Optional
 
-from pyflink_async_batch._worker import secrets
+from pyflink_async_batch._worker import jvm_watch, secrets
 
 # Marks a line on the standard error as a log record that Beam's logging service carries as well.
 # The operator knows the mark; see WorkerOutput.
 _LOG_RECORD_MARK = "\x1e"
-
-
-def _leave_with_the_jvm() -> None:
-    """Ends this process when the pipe that only the JVM can write to is closed by its death."""
-
-    def wait_for_end_of_pipe() -> None:
-        while os.read(0, 1):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=wait_for_end_of_pipe, name="jvm-watch", daemon=True).start()
 
 
 def _provision(worker_id: str, endpoint: str) -> Dict[str, str]:
@@ -113,7 +101,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     faulthandler.enable()
     # Lets the operator find what user code has started, even when this process is dead.
     os.setpgid(0, 0)
-    _leave_with_the_jvm()
+    jvm_watch.start()
     secrets.take_from_environment()
     secrets.add_to_beam_channels()
     os.environ.update(_provision(arguments.id, arguments.provision_endpoint))

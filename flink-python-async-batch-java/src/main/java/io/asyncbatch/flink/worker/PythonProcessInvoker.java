@@ -31,8 +31,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.security.SecureRandom;
-import java.util.HexFormat;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -65,6 +66,9 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
 
     /** Environment variable that hands the batch channel's token over, away from argv. */
     private static final String TOKEN_VARIABLE = "_ASYNC_BATCH_TOKEN";
+
+    /** Environment variable that lets a worker remove the socket of a JVM that died meanwhile. */
+    private static final String SOCKET_DIRECTORY_VARIABLE = "_ASYNC_BATCH_SOCKET_DIRECTORY";
 
     private static final int TOKEN_BYTES = 32;
     private static final long LIVENESS_CHECK_MILLIS = 100;
@@ -139,7 +143,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                                 ? new FlinkMetricContainer(context.runtimeContext().getMetricGroup())
                                 : null);
         control.open(
-                environment.command(Map.of(TOKEN_VARIABLE, HexFormat.of().formatHex(token))),
+                environment.command(channelVariables(token)),
                 FunctionDescription.describe(
                         function,
                         inputType,
@@ -152,6 +156,15 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
 
         connect(workerName, deadline);
         awaitReady(deadline);
+    }
+
+    private Map<String, String> channelVariables(byte[] token) {
+        Map<String, String> variables = new HashMap<>();
+        variables.put(TOKEN_VARIABLE, HexFormat.of().formatHex(token));
+        listener.socketPath()
+                .map(Path::getParent)
+                .ifPresent(dir -> variables.put(SOCKET_DIRECTORY_VARIABLE, dir.toString()));
+        return variables;
     }
 
     private String workerName() {

@@ -1,0 +1,38 @@
+"""
+Ends a worker whose JVM is gone, in whatever way it went.
+
+The JVM holds the only write end of a pipe that is this process's standard input. When the JVM dies,
+even by SIGKILL, the kernel closes it. What the JVM could not remove any more is removed here.
+"""
+
+import os
+import shutil
+import threading
+from typing import Optional
+
+# The private directory of the batch channel's socket; there only until the worker has connected.
+_SOCKET_DIRECTORY_VARIABLE = "_ASYNC_BATCH_SOCKET_DIRECTORY"
+# PyFlink's directory for the files, archives and requirements of a job, shared by its workers.
+_DEPENDENCY_DIRECTORY_VARIABLE = "BOOT_LOG_DIR"
+_DEPENDENCY_DIRECTORY_PREFIX = "python-dist-"
+
+
+def start() -> None:
+    """Starts to watch, on a thread of its own: user code may block the event loop's."""
+    socket_directory = os.environ.pop(_SOCKET_DIRECTORY_VARIABLE, None)
+    dependency_directory = os.environ.get(_DEPENDENCY_DIRECTORY_VARIABLE)
+
+    def wait_for_end_of_pipe() -> None:
+        while os.read(0, 1):
+            pass
+        _remove(socket_directory)
+        if os.path.basename(dependency_directory or "").startswith(_DEPENDENCY_DIRECTORY_PREFIX):
+            _remove(dependency_directory)
+        os._exit(0)
+
+    threading.Thread(target=wait_for_end_of_pipe, name="jvm-watch", daemon=True).start()
+
+
+def _remove(directory: Optional[str]) -> None:
+    if directory is not None:
+        shutil.rmtree(directory, ignore_errors=True)
