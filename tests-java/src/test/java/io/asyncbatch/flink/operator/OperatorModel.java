@@ -11,6 +11,7 @@ import javax.annotation.Nullable;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -39,7 +40,11 @@ final class OperatorModel implements AutoCloseable {
 
     /** Where everything stood when a snapshot was taken. */
     private record Checkpoint(
-            OperatorSubtaskState state, List<Integer> input, List<String> output, Set<Integer> computed) {}
+            OperatorSubtaskState state,
+            List<Integer> input,
+            List<String> output,
+            Set<Integer> computed,
+            Set<Integer> perhapsComputed) {}
 
     private BatchSettings settings;
     private OperatorRig<Integer> rig;
@@ -55,6 +60,9 @@ final class OperatorModel implements AutoCloseable {
 
     /** Rows whose results the running operator was restored with. */
     private Set<Integer> restoredResults = new HashSet<>();
+
+    /** Those, and rows whose results might have been too late for the snapshot. */
+    private Set<Integer> perhapsRestored = new HashSet<>();
 
     /** When a row went into the running operator; rows it was restored with, at its start. */
     private final Map<Integer, Long> arrivals = new HashMap<>();
@@ -154,7 +162,11 @@ final class OperatorModel implements AutoCloseable {
     private void snapshot() throws Exception {
         checkpoint =
                 new Checkpoint(
-                        rig.snapshot(), List.copyOf(input), output(), computedAndHeldBack());
+                        rig.snapshot(),
+                        List.copyOf(input),
+                        output(),
+                        computedAndHeldBack(),
+                        computed());
     }
 
     /** The operator dies, with all its output since the snapshot, and goes on with other settings. */
@@ -166,6 +178,7 @@ final class OperatorModel implements AutoCloseable {
         input = new ArrayList<>(checkpoint.input());
         earlierOutput = new ArrayList<>(checkpoint.output());
         restoredResults = new HashSet<>(checkpoint.computed());
+        perhapsRestored = new HashSet<>(checkpoint.perhapsComputed());
         arrivals.clear();
         restoredRows.clear();
         restoredRows.addAll(inputRows());
@@ -218,7 +231,8 @@ final class OperatorModel implements AutoCloseable {
                 settings.hasBatchTimeout()
                         && rig.timers.getCurrentProcessingTime()
                                 >= arrivals.get(batch.get(0)) + settings.batchTimeoutMillis();
-        boolean splitByRestore = restoredRows.contains(last) && !restoredResults.isEmpty();
+        boolean splitByRestore =
+                restoredRows.contains(last) && next != null && perhapsRestored.contains(next);
         assertThat(full || timedOut || ended || splitByRestore)
                 .as("batch %s closed without a reason", batch)
                 .isTrue();
@@ -324,7 +338,7 @@ final class OperatorModel implements AutoCloseable {
     }
 
     private static Set<Integer> rowsOf(List<Integer> elements) {
-        Set<Integer> rows = new java.util.LinkedHashSet<>(elements);
+        Set<Integer> rows = new LinkedHashSet<>(elements);
         rows.removeIf(element -> element < 0);
         return rows;
     }
