@@ -166,7 +166,7 @@ final class OperatorModel implements AutoCloseable {
                         List.copyOf(input),
                         output(),
                         computedAndHeldBack(),
-                        computed());
+                        perhapsComputed());
     }
 
     /** The operator dies, with all its output since the snapshot, and goes on with other settings. */
@@ -222,7 +222,12 @@ final class OperatorModel implements AutoCloseable {
 
     private void checkReasonToClose(List<Integer> batch, long weight) {
         int last = batch.get(batch.size() - 1);
-        Integer next = input.stream().filter(id -> id > last).findFirst().orElse(null);
+        Set<Integer> leftEarlier = new HashSet<>(rows(earlierOutput));
+        Integer next =
+                input.stream()
+                        .filter(id -> id > last && !leftEarlier.contains(id))
+                        .findFirst()
+                        .orElse(null);
         boolean full =
                 batch.size() == settings.batchSize()
                         || weight >= settings.maxBatchBytes()
@@ -366,6 +371,12 @@ final class OperatorModel implements AutoCloseable {
                 computed.addAll(call.inputs());
             }
         }
+        return computed;
+    }
+
+    private Set<Integer> perhapsComputed() {
+        Set<Integer> computed = computed();
+        computed.addAll(perhapsRestored);
         return computed;
     }
 

@@ -18,7 +18,7 @@ import java.util.List;
 /** Random lives of an operator, on a manual clock, each compared with {@link OperatorModel}. */
 class OperatorModelProperties {
 
-    @Property(tries = 8_000, edgeCases = EdgeCasesMode.NONE)
+    @Property(tries = 1_000, edgeCases = EdgeCasesMode.NONE)
     void anyLifeLosesDuplicatesAndReordersNothing(
             @ForAll("settings") BatchSettings settings, @ForAll("steps") List<Step> steps)
             throws Exception {

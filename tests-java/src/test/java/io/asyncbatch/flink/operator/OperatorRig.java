@@ -263,7 +263,11 @@ final class OperatorRig<T> implements AutoCloseable {
 
     @Override
     public void close() throws Exception {
-        harness.close();
+        try {
+            harness.close();
+        } finally {
+            harness.getEnvironment().close();
+        }
     }
 
     private TaskMetricGroup recordingGroup() {
