@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-
 from pyflink_async_batch import AsyncDataStream
 
 

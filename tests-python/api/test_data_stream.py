@@ -10,7 +10,6 @@ from pyflink.common import Duration, Time, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
-
 from pyflink_async_batch import (
     AsyncBatchFunction,
     FunctionNotPicklableError,

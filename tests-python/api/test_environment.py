@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-
 from pyflink_async_batch import UnsupportedEnvironmentError
 from pyflink_async_batch._graph import bundled_jar
 from pyflink_async_batch._graph.bundled_jar import add_bundled_jar, bundled_jar_url

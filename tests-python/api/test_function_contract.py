@@ -7,7 +7,6 @@ from typing import Any, Callable
 
 import pytest
 from pyflink.datastream.functions import AsyncFunction, MapFunction
-
 from pyflink_async_batch import AsyncBatchFunction, InvalidFunctionError
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
 

@@ -6,7 +6,6 @@ import threading
 from typing import Any
 
 import pytest
-
 from pyflink_async_batch import AsyncBatchFunction, FunctionNotPicklableError
 from pyflink_async_batch._graph.function_payload import pickled_function
 

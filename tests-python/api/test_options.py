@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyflink.common import Duration, Time
-
 from pyflink_async_batch import InvalidOptionError, InvalidOptionTypeError
 from pyflink_async_batch.options import AsyncBatchOptions
 

@@ -6,9 +6,8 @@ import pickle
 from importlib import resources
 
 import pyflink.datastream
-import pytest
-
 import pyflink_async_batch
+import pytest
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream, errors
 
 SEED_PARAMETERS = [

@@ -7,7 +7,6 @@ from typing import Any, Callable
 import pytest
 from pyflink.common import Duration, Time, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
-
 from pyflink_async_batch import AsyncBatchFunction
 
 TIMEOUT = Time.seconds(60)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pyflink.common import Configuration, Time, Types
 from pyflink.datastream import StreamExecutionEnvironment
-
 from pyflink_async_batch import AsyncBatchFunction
 
 ROWS = 20_000

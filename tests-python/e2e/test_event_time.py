@@ -11,7 +11,6 @@ from pyflink.common.watermark_strategy import TimestampAssigner
 from pyflink.datastream import DataStream, ProcessFunction, StreamExecutionEnvironment
 from pyflink.datastream.functions import ProcessWindowFunction
 from pyflink.datastream.window import TumblingEventTimeWindows
-
 from pyflink_async_batch import AsyncBatchFunction
 
 ROWS = 5_000

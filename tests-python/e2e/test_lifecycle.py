@@ -17,7 +17,6 @@ from py4j.protocol import Py4JJavaError
 from pyflink.common import Configuration, Time, Types
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
-
 from pyflink_async_batch import AsyncBatchFunction
 
 TIMEOUT = Time.seconds(60)
@@ -331,7 +330,6 @@ def test_a_type_that_java_does_not_support_is_refused_while_the_job_is_built(
     wait_batch: Any, environment: StreamExecutionEnvironment
 ) -> None:
     from pyflink.common.typeinfo import ExternalTypeInfo
-
     from pyflink_async_batch import UnsupportedTypeError
 
     rows = environment.from_collection([1], Types.INT())

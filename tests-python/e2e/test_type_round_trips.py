@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyflink.common import Row, Time, Types
 from pyflink.datastream import StreamExecutionEnvironment
-
 from pyflink_async_batch import AsyncBatchFunction
 
 BYTES = st.integers(-(2**7), 2**7 - 1)
