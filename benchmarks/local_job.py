@@ -23,6 +23,7 @@ from pyflink.datastream.connectors.base import Sink
 from pyflink.java_gateway import get_gateway
 
 _POLL_SECONDS = 0.1
+_GIVE_UP_SECONDS = 240.0
 _SINK_ROWS = re.compile(r"^0\..*Writer\.numRecordsIn$")
 
 # Stock PyFlink runs a local job's Python in the client's own process unless told otherwise. A
@@ -97,7 +98,12 @@ class RunningJob:
         """
         opened: Optional[Tuple[float, int]] = None
         closed: Optional[Tuple[float, int]] = None
+        give_up = time.monotonic() + _GIVE_UP_SECONDS
         while True:
+            if time.monotonic() > give_up:
+                seen = self.sink_rows()
+                self.cancel()
+                raise TimeoutError(f"{seen} of {rows} rows in {_GIVE_UP_SECONDS:.0f} s")
             try:
                 seen, now = self.sink_rows(), time.monotonic()
             except (urllib.error.URLError, ConnectionError):
