@@ -75,7 +75,7 @@ abstract class PrimitiveArrayConverter extends FieldConverter {
         }
         int wholeBytes = (end - index) >> 3;
         if (wholeBytes > 0) {
-            validity.setOne(index >> 3, wholeBytes);
+            validity.setOne(index >> 3, (long) wholeBytes);
             index += wholeBytes << 3;
         }
         while (index < end) {

@@ -234,7 +234,7 @@ final class ElementSamples {
                                 1L,
                                 Row.ofKind(RowKind.DELETE, Instant.ofEpochSecond(5, 7), 0.5f),
                                 List.of("x", "y"),
-                                Map.of("k", new Tuple2[] {Tuple2.of(1, "a"), null}),
+                                Map.of("k", new Tuple2<?, ?>[] {Tuple2.of(1, "a"), null}),
                                 Tuple3.of(
                                         9,
                                         new byte[] {1, 2},
@@ -244,6 +244,7 @@ final class ElementSamples {
     }
 
     @SafeVarargs
+    @SuppressWarnings("varargs") // Only read.
     private static <T> Sample<T> of(String name, TypeInformation<T> type, T... rows) {
         return new Sample<>(name, type, Arrays.asList(rows));
     }

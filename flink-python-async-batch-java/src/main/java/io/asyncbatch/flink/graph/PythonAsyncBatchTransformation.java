@@ -1,11 +1,5 @@
 package io.asyncbatch.flink.graph;
 
-import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.ExecutionConfig;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
-
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.arrow.RowSizes;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
@@ -15,10 +9,15 @@ import io.asyncbatch.flink.worker.PythonFunction;
 import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
 import io.asyncbatch.flink.worker.WorkerLimits;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.ExecutionConfig;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 
 /**
- * Builds the transformation of one {@code *_wait_batch} call of the Python API. Used by the client's
- * thread, through Py4J; the setters take exactly what Py4J passes.
+ * Builds the transformation of one {@code *_wait_batch} call of the Python API. Used by the
+ * client's thread, through Py4J; the setters take exactly what Py4J passes.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -40,8 +39,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long maxFrameBytes = WorkerLimits.DEFAULT_FRAME_BYTES;
     private long openTimeoutMillis;
 
-    private PythonAsyncBatchTransformation(
-            DataStream<IN> input, TypeInformation<OUT> outputType) {
+    private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
         this.outputType = outputType;
     }

@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.invoker;
 
-import org.apache.flink.annotation.Internal;
-
 import java.util.concurrent.CompletionStage;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The seam between the operator, which owns batching, deadlines, ordering and state, and whatever
@@ -37,7 +36,9 @@ public interface BatchInvoker<IN, OUT> extends AutoCloseable {
      */
     CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request);
 
-    /** Cancels the running invocation of a batch that nobody waits for any more, if there is one. */
+    /**
+     * Cancels the running invocation of a batch that nobody waits for any more, if there is one.
+     */
     void cancel(BatchRequest<IN> request);
 
     /**

@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.invoker;
 
-import org.apache.flink.annotation.Internal;
-
 import java.io.Serializable;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Creates a subtask's {@link BatchInvoker}. Travels with the job graph, so it holds only what is

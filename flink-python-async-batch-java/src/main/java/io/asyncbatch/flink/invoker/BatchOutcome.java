@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.invoker;
 
-import org.apache.flink.annotation.Internal;
-
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * How one invocation of a batch ended. Immutable.

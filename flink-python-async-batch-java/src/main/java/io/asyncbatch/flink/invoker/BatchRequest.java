@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.invoker;
 
-import org.apache.flink.annotation.Internal;
-
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * One invocation of one batch, as the operator hands it to a {@link BatchInvoker}. Immutable; the

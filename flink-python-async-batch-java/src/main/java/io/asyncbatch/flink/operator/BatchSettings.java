@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.operator;
 
-import org.apache.flink.annotation.Internal;
-
 import java.io.Serializable;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What the user asked of one batching operator. Immutable; checked when it is made, so that a wrong

@@ -1,18 +1,15 @@
 package io.asyncbatch.flink.worker;
 
-import org.apache.flink.api.common.TaskInfo;
-import org.apache.flink.api.common.functions.RuntimeContext;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-
 import com.google.protobuf.ByteString;
-
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.proto.BatchChannel;
 import io.asyncbatch.flink.proto.FunctionType;
 import io.asyncbatch.flink.proto.UserDefinedAsyncBatchFunction;
 import io.asyncbatch.flink.worker.channel.ConnectionListener;
-
 import java.io.IOException;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 
 /** Tells a worker all it needs to run the function. Stateless. */
 final class FunctionDescription {
@@ -35,11 +32,9 @@ final class FunctionDescription {
                 .setRuntimeContext(describe(runtimeContext))
                 .setChannel(describe(listener, maxFrameBytes))
                 .setInputSchema(
-                        ByteString.copyFrom(
-                                ArrowSchemas.toBytes(ArrowSchemas.forType(inputType))))
+                        ByteString.copyFrom(ArrowSchemas.toBytes(ArrowSchemas.forType(inputType))))
                 .setOutputSchema(
-                        ByteString.copyFrom(
-                                ArrowSchemas.toBytes(ArrowSchemas.forType(outputType))))
+                        ByteString.copyFrom(ArrowSchemas.toBytes(ArrowSchemas.forType(outputType))))
                 .setMetricsEnabled(metricsEnabled)
                 .build();
     }

@@ -1,9 +1,8 @@
 package io.asyncbatch.flink.worker;
 
-import org.apache.flink.annotation.PublicEvolving;
-
 import io.asyncbatch.flink.proto.Failure;
 import io.asyncbatch.flink.proto.FrameKind;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * The Python function failed on a batch. The message begins with the Python exception and ends with
@@ -25,7 +24,8 @@ public final class PythonBatchException extends Exception {
             String functionName, FrameKind answers, int rowCount, Failure failure) {
         String method = answers == FrameKind.TIMEOUT ? "timeout_batch" : "async_invoke_batch";
         return new PythonBatchException(
-                describe(functionName + "." + method + " failed on a batch of " + rowCount, failure),
+                describe(
+                        functionName + "." + method + " failed on a batch of " + rowCount, failure),
                 failure.getErrorClass());
     }
 

@@ -1,20 +1,17 @@
 package io.asyncbatch.flink.worker;
 
+import io.asyncbatch.flink.invoker.InvokerContext;
+import io.asyncbatch.flink.worker.control.WorkerCommand;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.beam.sdk.options.PipelineOptions;
+import org.apache.beam.sdk.options.PipelineOptionsFactory;
+import org.apache.beam.sdk.options.SdkHarnessOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.python.PythonOptions;
 import org.apache.flink.python.env.PythonDependencyInfo;
 import org.apache.flink.python.env.process.ProcessPythonEnvironmentManager;
-
-import io.asyncbatch.flink.invoker.InvokerContext;
-import io.asyncbatch.flink.worker.control.WorkerCommand;
-
-import org.apache.beam.sdk.options.PipelineOptions;
-import org.apache.beam.sdk.options.PipelineOptionsFactory;
-import org.apache.beam.sdk.options.SdkHarnessOptions;
-
-import java.nio.file.Path;
-import java.util.HashMap;
-import java.util.Map;
 
 /**
  * The Python environment of one subtask, made by PyFlink from its dependency options: files,

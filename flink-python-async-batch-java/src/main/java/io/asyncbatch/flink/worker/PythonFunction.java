@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.worker;
 
-import org.apache.flink.annotation.Internal;
-
 import java.io.Serializable;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A user's Python function as it was submitted. Immutable.

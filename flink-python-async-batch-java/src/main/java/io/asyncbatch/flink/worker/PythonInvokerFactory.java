@@ -1,10 +1,9 @@
 package io.asyncbatch.flink.worker;
 
-import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 
 /**
  * Creates the invoker that runs a Python function in a worker process. Immutable; travels with the

@@ -1,11 +1,5 @@
 package io.asyncbatch.flink.worker;
 
-import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.configuration.Configuration;
-import org.apache.flink.python.metric.process.FlinkMetricContainer;
-import org.apache.flink.util.ExceptionUtils;
-
 import io.asyncbatch.flink.arrow.BridgeAllocator;
 import io.asyncbatch.flink.arrow.ElementEncodingException;
 import io.asyncbatch.flink.arrow.EncodedBatch;
@@ -22,10 +16,6 @@ import io.asyncbatch.flink.worker.channel.ConnectionListener;
 import io.asyncbatch.flink.worker.control.WorkerBootException;
 import io.asyncbatch.flink.worker.control.WorkerControl;
 import io.asyncbatch.flink.worker.process.WorkerProcess;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
@@ -46,8 +36,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
-
 import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.python.metric.process.FlinkMetricContainer;
+import org.apache.flink.util.ExceptionUtils;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs batches in one Python worker process of its own.
@@ -140,7 +136,8 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         workerName,
                         environment.pipelineOptions(),
                         environment.metricsEnabled()
-                                ? new FlinkMetricContainer(context.runtimeContext().getMetricGroup())
+                                ? new FlinkMetricContainer(
+                                        context.runtimeContext().getMetricGroup())
                                 : null);
         control.open(
                 environment.command(channelVariables(token)),
@@ -176,7 +173,8 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
 
     private List<Path> socketDirectories() {
         return Stream.concat(
-                        Stream.of(context.taskEnvironment().getTaskManagerInfo().getTmpDirectories()),
+                        Stream.of(
+                                context.taskEnvironment().getTaskManagerInfo().getTmpDirectories()),
                         Stream.of(System.getProperty("java.io.tmpdir"), "/tmp"))
                 .map(Path::of)
                 .distinct()
@@ -187,8 +185,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         WorkerProcess process = process();
         SocketChannel socket;
         try {
-            socket =
-                    listener.accept(millisUntil(deadline), () -> checkBooting(process));
+            socket = listener.accept(millisUntil(deadline), () -> checkBooting(process));
         } catch (TimeoutException e) {
             throw notReadyInTime(process);
         }

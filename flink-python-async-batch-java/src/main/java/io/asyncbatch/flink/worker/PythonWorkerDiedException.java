@@ -1,10 +1,8 @@
 package io.asyncbatch.flink.worker;
 
-import org.apache.flink.annotation.PublicEvolving;
-
 import io.asyncbatch.flink.worker.process.WorkerProcess;
-
 import javax.annotation.Nullable;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * A Python worker ended, or left its batch channel, while it was needed. The message tells its exit

@@ -1,13 +1,12 @@
 package io.asyncbatch.flink.worker;
 
+import java.io.IOException;
+import java.io.ObjectOutputStream;
+import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.python.util.PythonConfigUtil;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-
-import java.io.IOException;
-import java.io.ObjectOutputStream;
-import java.io.Serializable;
 
 /**
  * The Python options of a job as they are when the job is submitted. On the client it points to the
@@ -37,7 +36,8 @@ public final class SubmittedPythonConfiguration implements Serializable {
         if (environment != null) {
             // Registers nothing anew: PyFlink did so when it generated the stream graph, under
             // names that derive from the files' paths.
-            configuration = PythonConfigUtil.extractPythonConfiguration(environment.getConfiguration());
+            configuration =
+                    PythonConfigUtil.extractPythonConfiguration(environment.getConfiguration());
         }
         out.defaultWriteObject();
     }

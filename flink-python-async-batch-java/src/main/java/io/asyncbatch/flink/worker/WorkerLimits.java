@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.worker;
 
-import org.apache.flink.annotation.Internal;
-
 import java.io.Serializable;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Bounds on what a worker may take. Immutable; checked when it is made.

@@ -3,14 +3,12 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
-
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.ArrayList;
-import java.util.List;
 
 /** What happens while all slots are taken. Mails of the test run while the operator yields. */
 @Timeout(60)

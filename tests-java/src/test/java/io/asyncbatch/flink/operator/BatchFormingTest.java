@@ -4,19 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
-
+import java.util.List;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.api.java.tuple.Tuple1;
 import org.apache.flink.api.java.typeutils.runtime.TupleSerializer;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.List;
 
 /** When a batch closes, and when it does not. */
 @Timeout(60)
@@ -64,7 +61,9 @@ class BatchFormingTest {
         }
     }
 
-    /** The timer already fired into the mailbox when the batch filled up: cancelling is too late. */
+    /**
+     * The timer already fired into the mailbox when the batch filled up: cancelling is too late.
+     */
     @Test
     void staleTimerDoesNotCloseALaterBatch() throws Exception {
         try (var rig = OperatorRig.open(Settings.ordered().batchSize(2).batchTimeout(10))) {
@@ -139,7 +138,8 @@ class BatchFormingTest {
             rig.rows(1, 2, 3, 4, 5, 6, 7, 8);
             rig.finish();
             assertThat(rig.invoker.batchSizes()).containsExactly(3, 3, 2);
-            assertThat(rig.output()).containsExactly("10", "20", "30", "40", "50", "60", "70", "80");
+            assertThat(rig.output())
+                    .containsExactly("10", "20", "30", "40", "50", "60", "70", "80");
             assertThat(rig.timers.active()).isZero();
         }
     }

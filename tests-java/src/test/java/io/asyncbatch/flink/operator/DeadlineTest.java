@@ -5,14 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
-
+import java.util.List;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.List;
-import java.util.concurrent.TimeoutException;
 
 /** What a batch's deadline does, in every order in which it and the results may come. */
 @Timeout(60)
@@ -88,8 +86,7 @@ class DeadlineTest {
     /** FLINK-22573, FLINK-13605: both mails wait while the mailbox thread is busy. */
     @ParameterizedTest
     @EnumSource
-    void deadlineThatPassedBeforeTheResultWasLookedAtDoesNothing(OutputMode mode)
-            throws Exception {
+    void deadlineThatPassedBeforeTheResultWasLookedAtDoesNothing(OutputMode mode) throws Exception {
         try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).timeout(10))) {
             rig.rows(1);
             rig.invoker.invocations.get(0).succeed();
@@ -114,8 +111,7 @@ class DeadlineTest {
 
     @Test
     void eachBatchHasItsOwnDeadlineFromItsDispatch() throws Exception {
-        try (var rig =
-                OperatorRig.open(Settings.ordered().batchSize(1).capacity(1).timeout(10))) {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1).capacity(1).timeout(10))) {
             rig.rows(1).advance(6);
             rig.mail(() -> rig.invoker.invocations.get(0).succeed());
             rig.rows(2).advance(9);

@@ -6,13 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.inflight.BatchFailedException;
-
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.List;
 
 /** How a batch that cannot be completed fails the task, and how the operator's life ends. */
 @Timeout(60)

@@ -4,7 +4,6 @@ import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.invoker.InvokerContext;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Queue;
 
 /**
- * The failures that a job has to survive, one after the other, each only after a checkpoint that the
- * failure before could not have spoilt. Used by all threads of a test's cluster.
+ * The failures that a job has to survive, one after the other, each only after a checkpoint that
+ * the failure before could not have spoilt. Used by all threads of a test's cluster.
  */
 final class Faults {
 

@@ -4,7 +4,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Lets a serialized invoker factory find the invoker that its test controls. Used by any thread. */
+/**
+ * Lets a serialized invoker factory find the invoker that its test controls. Used by any thread.
+ */
 final class InvokerRegistry {
 
     private static final Map<Integer, FakeInvoker<?, ?>> INVOKERS = new ConcurrentHashMap<>();

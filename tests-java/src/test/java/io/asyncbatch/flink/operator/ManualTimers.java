@@ -1,10 +1,5 @@
 package io.asyncbatch.flink.operator;
 
-import org.apache.flink.api.common.operators.MailboxExecutor;
-import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
-import org.apache.flink.util.clock.Clock;
-import org.apache.flink.util.clock.ManualClock;
-
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -12,6 +7,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Delayed;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+import org.apache.flink.util.clock.Clock;
+import org.apache.flink.util.clock.ManualClock;
 
 /**
  * Timers of a manual clock that behave as a task's do: a timer that fires becomes a mail, and

@@ -2,10 +2,9 @@ package io.asyncbatch.flink.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-
-import java.util.List;
 
 /** The metrics' names, which are documented, and what they count. */
 @Timeout(60)
@@ -36,8 +35,7 @@ class MetricsTest {
     @Test
     void countsBatchesRowsAndReasons() throws Exception {
         try (var rig =
-                OperatorRig.open(
-                        Settings.ordered().batchSize(3).batchTimeout(10).maxBytes(100))) {
+                OperatorRig.open(Settings.ordered().batchSize(3).batchTimeout(10).maxBytes(100))) {
             rig.rows(1, 2, 3).rows(60, 50).advance(10).rows(4);
             rig.finish();
             assertThat(rig.counter("batchesClosedBySize")).isEqualTo(1);
@@ -57,8 +55,7 @@ class MetricsTest {
             rig.rows(1).advance(7);
             rig.rows(2).advance(40).succeed(0);
             assertThat(rig.histogram("batchLatencyMs").getStatistics().getMax()).isEqualTo(7);
-            assertThat(rig.histogram("asyncCallDurationMs").getStatistics().getMax())
-                    .isEqualTo(40);
+            assertThat(rig.histogram("asyncCallDurationMs").getStatistics().getMax()).isEqualTo(40);
         }
     }
 

@@ -3,11 +3,6 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
-
-import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-
-import javax.annotation.Nullable;
-
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -15,6 +10,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import javax.annotation.Nullable;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 
 /**
  * The contract of the operator in its simplest form: what went in, what came out, and what has to
@@ -169,7 +166,9 @@ final class OperatorModel implements AutoCloseable {
                         perhapsComputed());
     }
 
-    /** The operator dies, with all its output since the snapshot, and goes on with other settings. */
+    /**
+     * The operator dies, with all its output since the snapshot, and goes on with other settings.
+     */
     private void crash(int choice) throws Exception {
         if (checkpoint == null) {
             snapshot();
@@ -299,8 +298,7 @@ final class OperatorModel implements AutoCloseable {
                 if (!output().contains("W:" + -element) && !isSuperseded(element)) {
                     assertThat(left)
                             .as("watermark %s is held back for nothing", -element)
-                            .isNotEqualTo(
-                                    rowsOf(input.subList(0, input.indexOf(element))));
+                            .isNotEqualTo(rowsOf(input.subList(0, input.indexOf(element))));
                     return;
                 }
             } else if (!left.contains(element)) {

@@ -3,7 +3,7 @@ package io.asyncbatch.flink.operator;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.OperatorModel.Step;
 import io.asyncbatch.flink.operator.OperatorModel.StepKind;
-
+import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -12,8 +12,6 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
-
-import java.util.List;
 
 /** Random lives of an operator, on a manual clock, each compared with {@link OperatorModel}. */
 class OperatorModelProperties {

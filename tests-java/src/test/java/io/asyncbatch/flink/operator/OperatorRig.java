@@ -1,7 +1,13 @@
 package io.asyncbatch.flink.operator;
 
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
-
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
@@ -15,9 +21,9 @@ import org.apache.flink.runtime.clusterframework.types.ResourceID;
 import org.apache.flink.runtime.executiongraph.ExecutionGraphTestUtils;
 import org.apache.flink.runtime.metrics.MetricRegistry;
 import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
+import org.apache.flink.runtime.metrics.groups.TaskManagerMetricGroup;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
 import org.apache.flink.runtime.metrics.util.TestingMetricRegistry;
-import org.apache.flink.runtime.metrics.groups.TaskManagerMetricGroup;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
@@ -32,14 +38,6 @@ import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import org.apache.flink.util.function.ThrowingRunnable;
-
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
 
 /**
  * An operator under test with its fake invoker, manual clock and mailbox, all driven by the test's
@@ -72,8 +70,7 @@ final class OperatorRig<T> implements AutoCloseable {
                         .setMetricGroup(recordingGroup())
                         .build();
         AsyncBatchWaitOperatorFactory<T, T> factory =
-                new AsyncBatchWaitOperatorFactory<>(
-                        settings, () -> invoker, weigher, serializer);
+                new AsyncBatchWaitOperatorFactory<>(settings, () -> invoker, weigher, serializer);
         harness =
                 new OneInputStreamOperatorTestHarness<>(
                         new ManualTimeFactory(factory), serializer, environment);
@@ -148,7 +145,9 @@ final class OperatorRig<T> implements AutoCloseable {
     /** Ends the input after the invoker was told to answer at once, so that nothing blocks. */
     void finish() throws Exception {
         invoker.answersAtOnce = true;
-        invoker.invocations.stream().filter(FakeInvoker.Call::isOpen).forEach(call -> call.succeed());
+        invoker.invocations.stream()
+                .filter(FakeInvoker.Call::isOpen)
+                .forEach(call -> call.succeed());
         harness.endInput();
     }
 
@@ -278,13 +277,9 @@ final class OperatorRig<T> implements AutoCloseable {
                                         metrics.put(name, metric))
                         .build();
         return TaskManagerMetricGroup.createTaskManagerMetricGroup(
-                        registry,
-                        "localhost",
-                        ResourceID.generate())
+                        registry, "localhost", ResourceID.generate())
                 .addJob(new JobID(), "job")
-                .addTask(
-                        ExecutionGraphTestUtils.createExecutionAttemptId(),
-                        "task");
+                .addTask(ExecutionGraphTestUtils.createExecutionAttemptId(), "task");
     }
 
     /** Hands the operator the manual timers in place of the harness's, which are never late. */

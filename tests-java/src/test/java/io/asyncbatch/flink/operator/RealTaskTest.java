@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
-
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.runtime.jobgraph.OperatorID;
@@ -12,13 +13,9 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.OneInputStreamTask;
 import org.apache.flink.streaming.runtime.tasks.StreamTaskMailboxTestHarness;
 import org.apache.flink.streaming.runtime.tasks.StreamTaskMailboxTestHarnessBuilder;
-
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.ArrayList;
-import java.util.List;
 
 /** The operator in Flink's real task: its mailbox, its timers, its operator chain. */
 @Timeout(60)
@@ -26,6 +23,7 @@ class RealTaskTest {
 
     @ParameterizedTest
     @EnumSource
+    @SuppressWarnings("deprecation") // The harness offers no other way to chain serializers.
     void chainedOperatorsFinishFromHeadToTail(OutputMode mode) throws Exception {
         FakeInvoker<Integer, Integer> head = new FakeInvoker<>(value -> value * 2);
         FakeInvoker<Integer, Integer> tail = new FakeInvoker<>(value -> value + 1);
@@ -113,9 +111,6 @@ class RealTaskTest {
             Settings settings, FakeInvoker<Integer, Integer> invoker) {
         int key = InvokerRegistry.put(invoker);
         return new AsyncBatchWaitOperatorFactory<>(
-                settings.build(),
-                () -> InvokerRegistry.get(key),
-                row -> 1,
-                IntSerializer.INSTANCE);
+                settings.build(), () -> InvokerRegistry.get(key), row -> 1, IntSerializer.INSTANCE);
     }
 }

@@ -3,19 +3,15 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
-
+import java.util.List;
+import org.apache.flink.runtime.jobgraph.OperatorID;
 import org.apache.flink.streaming.runtime.streamrecord.LatencyMarker;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributesBuilder;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
-import org.apache.flink.runtime.jobgraph.OperatorID;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-
-import java.util.List;
 
 /** In which order results leave, and where watermarks stand among them. */
 @Timeout(60)
@@ -63,8 +59,7 @@ class ResultOrderTest {
         try (var rig = OperatorRig.open(Settings.unordered().batchSize(4))) {
             rig.watermark(0).rows(1).watermark(1).rows(2).watermark(2).watermark(3).rows(3, 4);
             rig.succeed(0);
-            assertThat(rig.output())
-                    .containsExactly("W:0", "10", "W:1", "20", "W:3", "30", "40");
+            assertThat(rig.output()).containsExactly("W:0", "10", "W:1", "20", "W:3", "30", "40");
         }
     }
 
@@ -101,8 +96,7 @@ class ResultOrderTest {
             rig.succeed(5).succeed(3);
             assertThat(rig.output()).containsExactly("20");
             rig.succeed(0);
-            assertThat(rig.output())
-                    .containsExactly("20", "10", "W:1", "30", "40", "W:2", "60");
+            assertThat(rig.output()).containsExactly("20", "10", "W:1", "30", "40", "W:2", "60");
             rig.succeed(4);
             assertThat(rig.output()).endsWith("60", "50");
             assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
@@ -135,8 +129,7 @@ class ResultOrderTest {
     void rowsKeepTheirTimestampOrHaveNone(OutputMode mode) throws Exception {
         try (var rig = OperatorRig.open(Settings.of(mode).batchSize(4))) {
             rig.row(1, 7).rows(2).row(3, Long.MIN_VALUE).row(4, 0).succeed(0);
-            assertThat(rig.output())
-                    .containsExactly("10@7", "20", "30@" + Long.MIN_VALUE, "40@0");
+            assertThat(rig.output()).containsExactly("10@7", "20", "30@" + Long.MIN_VALUE, "40@0");
         }
     }
 

@@ -3,21 +3,18 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
-
-import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
-import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
-import org.apache.flink.streaming.util.OperatorSnapshotUtil;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
-
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
+import org.apache.flink.streaming.util.OperatorSnapshotUtil;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a snapshot holds and how an operator goes on from it. */
 @Timeout(60)
@@ -37,8 +34,7 @@ class StateTest {
     @EnumSource
     void holdsBufferedInFlightAndTimingOutRowsWithoutWaiting(OutputMode mode) throws Exception {
         OperatorSubtaskState state;
-        try (var rig =
-                OperatorRig.open(Settings.of(mode).batchSize(2).capacity(2).timeout(10))) {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(2).capacity(2).timeout(10))) {
             rig.rows(1, 2).advance(10).row(3, 3).rows(4, 5);
             assertThat(rig.invoker.timeouts).hasSize(1);
             state = rig.snapshot();
@@ -187,8 +183,7 @@ class StateTest {
             rig.rows(4, 5, 6, 7);
             state = rig.snapshot();
         }
-        try (var rig =
-                OperatorRig.restore(Settings.ordered().batchSize(9).maxBytes(10), state)) {
+        try (var rig = OperatorRig.restore(Settings.ordered().batchSize(9).maxBytes(10), state)) {
             assertThat(rig.invoker.batches()).containsExactly(List.of(4, 5), List.of(6));
         }
     }
@@ -222,8 +217,7 @@ class StateTest {
     @ParameterizedTest
     @EnumSource
     void outputModeMayChange(OutputMode mode) throws Exception {
-        OutputMode other =
-                mode == OutputMode.ORDERED ? OutputMode.UNORDERED : OutputMode.ORDERED;
+        OutputMode other = mode == OutputMode.ORDERED ? OutputMode.UNORDERED : OutputMode.ORDERED;
         OperatorSubtaskState state;
         try (var rig = OperatorRig.open(Settings.of(mode).batchSize(2))) {
             rig.rows(1, 2, 3).watermark(3).rows(4).succeed(1);
@@ -241,7 +235,9 @@ class StateTest {
         }
     }
 
-    /** A row of one subtask may be older than another's watermark: mixed, watermarks are dropped. */
+    /**
+     * A row of one subtask may be older than another's watermark: mixed, watermarks are dropped.
+     */
     @Test
     void rescalingKeepsEveryRowAndMakesNoneLate() throws Exception {
         OperatorSubtaskState first;
@@ -254,15 +250,13 @@ class StateTest {
             rig.row(3, 10).watermark(10).row(4, 11);
             second = rig.snapshot();
         }
-        OperatorSubtaskState all =
-                AbstractStreamOperatorTestHarness.repackageState(first, second);
+        OperatorSubtaskState all = AbstractStreamOperatorTestHarness.repackageState(first, second);
 
         try (var rig = OperatorRig.create(Settings.ordered().build(), 0, 1)) {
             rig.harness.initializeState(
                     AbstractStreamOperatorTestHarness.repartitionOperatorState(all, 128, 2, 1, 0));
             rig.opened().finish();
-            assertThat(rig.output())
-                    .containsExactlyInAnyOrder("10@50", "20@51", "30@10", "40@11");
+            assertThat(rig.output()).containsExactlyInAnyOrder("10@50", "20@51", "30@10", "40@11");
         }
 
         List<String> ofThree = new ArrayList<>();

@@ -1,15 +1,8 @@
 package io.asyncbatch.flink.worker.channel;
 
-import org.apache.flink.annotation.Internal;
-
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
-
 import io.asyncbatch.flink.proto.FrameHeader;
-
-import org.apache.arrow.memory.ArrowBuf;
-import org.apache.arrow.memory.BufferAllocator;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.CancelledKeyException;
@@ -19,15 +12,18 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayDeque;
 import java.util.Deque;
-
 import javax.annotation.Nullable;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The operator's end of a batch channel. One thread of its own reads frames and hands them to the
  * {@link Listener}; any thread may send.
  *
- * <p>Sending never blocks: what the socket does not take at once waits in a queue that the channel's
- * thread writes out. The queue needs no bound of its own, as the operator bounds batches in flight.
+ * <p>Sending never blocks: what the socket does not take at once waits in a queue that the
+ * channel's thread writes out. The queue needs no bound of its own, as the operator bounds batches
+ * in flight.
  */
 @Internal
 public final class BatchChannel implements AutoCloseable {
@@ -122,8 +118,7 @@ public final class BatchChannel implements AutoCloseable {
             Listener listener,
             String name)
             throws IOException {
-        BatchChannel channel =
-                new BatchChannel(socket, maxFrameBytes, allocator, listener, name);
+        BatchChannel channel = new BatchChannel(socket, maxFrameBytes, allocator, listener, name);
         channel.thread.start();
         return channel;
     }
@@ -301,7 +296,9 @@ public final class BatchChannel implements AutoCloseable {
         }
     }
 
-    /** Closes the connection and waits for the channel's thread, unless that thread is the caller. */
+    /**
+     * Closes the connection and waits for the channel's thread, unless that thread is the caller.
+     */
     @Override
     public void close() throws InterruptedException {
         closeQuietly(socket);

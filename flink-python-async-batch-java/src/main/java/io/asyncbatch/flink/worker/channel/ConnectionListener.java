@@ -1,13 +1,7 @@
 package io.asyncbatch.flink.worker.channel;
 
-import org.apache.flink.annotation.Internal;
-
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -26,11 +20,13 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeoutException;
-
 import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Waits for the one connection of the one worker that knows a token. Used by the thread that opens
@@ -65,8 +61,7 @@ public final class ConnectionListener implements AutoCloseable {
     @Nullable private final Path directory;
     private final byte[] token;
 
-    private ConnectionListener(
-            ServerSocketChannel server, @Nullable Path directory, byte[] token) {
+    private ConnectionListener(ServerSocketChannel server, @Nullable Path directory, byte[] token) {
         this.server = server;
         this.directory = directory;
         this.token = token.clone();

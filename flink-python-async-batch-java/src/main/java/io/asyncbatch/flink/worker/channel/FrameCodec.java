@@ -1,13 +1,12 @@
 package io.asyncbatch.flink.worker.channel;
 
 import io.asyncbatch.flink.proto.FrameHeader;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The layout of a frame: fixed32 header length, fixed64 body length, both little-endian, then header
- * and body. Stateless.
+ * The layout of a frame: fixed32 header length, fixed64 body length, both little-endian, then
+ * header and body. Stateless.
  */
 final class FrameCodec {
 

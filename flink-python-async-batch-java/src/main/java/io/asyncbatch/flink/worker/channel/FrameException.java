@@ -1,8 +1,7 @@
 package io.asyncbatch.flink.worker.channel;
 
-import org.apache.flink.annotation.Internal;
-
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 
 /** The other side of a batch channel sent something that is not a frame of the protocol. */
 @Internal

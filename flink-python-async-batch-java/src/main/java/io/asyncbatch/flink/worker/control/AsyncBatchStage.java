@@ -1,7 +1,8 @@
 package io.asyncbatch.flink.worker.control;
 
 import io.asyncbatch.flink.proto.UserDefinedAsyncBatchFunction;
-
+import java.util.List;
+import java.util.Map;
 import org.apache.beam.model.pipeline.v1.RunnerApi;
 import org.apache.beam.runners.core.construction.Environments;
 import org.apache.beam.runners.core.construction.ModelCoders;
@@ -9,9 +10,6 @@ import org.apache.beam.runners.core.construction.graph.ExecutableStage;
 import org.apache.beam.runners.core.construction.graph.ImmutableExecutableStage;
 import org.apache.beam.runners.core.construction.graph.PipelineNode;
 import org.apache.beam.vendor.grpc.v1p60p1.com.google.protobuf.ByteString;
-
-import java.util.List;
-import java.util.Map;
 
 /**
  * Describes to Beam what a worker runs: one ASYNC_BATCH transform, with an input that never gets an

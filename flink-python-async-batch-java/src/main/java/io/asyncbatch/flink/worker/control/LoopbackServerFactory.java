@@ -1,5 +1,12 @@
 package io.asyncbatch.flink.worker.control;
 
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.List;
+import java.util.concurrent.Executor;
 import org.apache.beam.model.pipeline.v1.Endpoints.ApiServiceDescriptor;
 import org.apache.beam.sdk.fn.server.GrpcContextHeaderAccessorProvider;
 import org.apache.beam.sdk.fn.server.ServerFactory;
@@ -12,14 +19,6 @@ import org.apache.beam.vendor.grpc.v1p60p1.io.grpc.ServerInterceptor;
 import org.apache.beam.vendor.grpc.v1p60p1.io.grpc.ServerInterceptors;
 import org.apache.beam.vendor.grpc.v1p60p1.io.grpc.Status;
 import org.apache.beam.vendor.grpc.v1p60p1.io.grpc.netty.NettyServerBuilder;
-
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.util.List;
-import java.util.concurrent.Executor;
 
 /**
  * Makes the Beam servers of one worker: bound to 127.0.0.1 and closed to whoever does not send the

@@ -1,18 +1,17 @@
 package io.asyncbatch.flink.worker.control;
 
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi.InstructionRequest;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi.InstructionResponse;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi.ProcessBundleDescriptor;
 import org.apache.beam.runners.fnexecution.control.InstructionRequestHandler;
 
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
-
 /**
  * The harness's control stream, with an eye on the one bundle. Thread-safe.
  *
- * <p>Beam tells how a bundle ended only to who closes it. This bundle must not end before the worker
- * does, so its end has to be seen when it happens.
+ * <p>Beam tells how a bundle ended only to who closes it. This bundle must not end before the
+ * worker does, so its end has to be seen when it happens.
  */
 final class WatchedHarness implements InstructionRequestHandler {
 

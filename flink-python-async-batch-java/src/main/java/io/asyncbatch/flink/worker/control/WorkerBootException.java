@@ -1,10 +1,8 @@
 package io.asyncbatch.flink.worker.control;
 
-import org.apache.flink.annotation.Internal;
-
 import io.asyncbatch.flink.worker.process.WorkerProcess;
-
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 
 /** A worker process that could be started did not become ready. */
 @Internal

@@ -1,18 +1,16 @@
 package io.asyncbatch.flink.worker.control;
 
-import org.apache.flink.annotation.Internal;
-
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-
 import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
 
 /**
- * What to run as a worker: interpreter, environment variables and directory, as PyFlink's dependency
- * options prepared them. Immutable.
+ * What to run as a worker: interpreter, environment variables and directory, as PyFlink's
+ * dependency options prepared them. Immutable.
  *
  * @param interpreter value of {@code python.executable}
  * @param environment all environment variables of the process

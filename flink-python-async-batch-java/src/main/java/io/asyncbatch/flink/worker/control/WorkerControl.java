@@ -1,14 +1,21 @@
 package io.asyncbatch.flink.worker.control;
 
-import org.apache.flink.annotation.Internal;
-import org.apache.flink.python.metric.process.FlinkMetricContainer;
-import org.apache.flink.util.ExceptionUtils;
-import org.apache.flink.util.TemporaryClassLoaderContext;
-import org.apache.flink.util.concurrent.ExecutorThreadFactory;
-
 import io.asyncbatch.flink.proto.UserDefinedAsyncBatchFunction;
 import io.asyncbatch.flink.worker.process.WorkerProcess;
-
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import javax.annotation.Nullable;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi;
 import org.apache.beam.model.pipeline.v1.MetricsApi.MonitoringInfo;
 import org.apache.beam.model.pipeline.v1.RunnerApi.StandardEnvironments;
@@ -23,24 +30,13 @@ import org.apache.beam.runners.fnexecution.provisioning.JobInfo;
 import org.apache.beam.runners.fnexecution.state.StateRequestHandler;
 import org.apache.beam.sdk.fn.data.FnDataReceiver;
 import org.apache.beam.sdk.options.PipelineOptions;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.python.metric.process.FlinkMetricContainer;
+import org.apache.flink.util.ExceptionUtils;
+import org.apache.flink.util.TemporaryClassLoaderContext;
+import org.apache.flink.util.concurrent.ExecutorThreadFactory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-
-import java.security.SecureRandom;
-import java.util.HexFormat;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-
-import javax.annotation.Nullable;
 
 /**
  * One worker under Beam's control: its process, the servers that it talks to, and the one bundle
@@ -113,7 +109,8 @@ public final class WorkerControl implements AutoCloseable {
                             Map.of(
                                     BeamUrns.getUrn(StandardEnvironments.Environments.PROCESS),
                                     environment));
-            StageBundleFactory stage = jobBundleFactory.forStage(AsyncBatchStage.describe(function));
+            StageBundleFactory stage =
+                    jobBundleFactory.forStage(AsyncBatchStage.describe(function));
             bundle =
                     stage.getBundle(
                             WorkerControl::refuseOutput,
@@ -202,8 +199,8 @@ public final class WorkerControl implements AutoCloseable {
     }
 
     /**
-     * Lets a worker whose user code has ended leave in order: ends its bundle, which brings its last
-     * metrics, and its harness. What does not end in time is left to {@link #close}.
+     * Lets a worker whose user code has ended leave in order: ends its bundle, which brings its
+     * last metrics, and its harness. What does not end in time is left to {@link #close}.
      */
     public void leave() throws Exception {
         if (bundle == null) {

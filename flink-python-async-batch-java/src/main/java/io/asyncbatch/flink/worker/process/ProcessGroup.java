@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Finds the processes of a process group. A worker makes itself the leader of a group of its own, so
- * its children can still be found when it is dead and they belong to {@code init}. Stateless.
+ * Finds the processes of a process group. A worker makes itself the leader of a group of its own,
+ * so its children can still be found when it is dead and they belong to {@code init}. Stateless.
  */
 final class ProcessGroup {
 

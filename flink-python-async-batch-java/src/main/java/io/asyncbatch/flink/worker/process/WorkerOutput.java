@@ -1,10 +1,5 @@
 package io.asyncbatch.flink.worker.process;
 
-import org.apache.flink.annotation.Internal;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,6 +7,9 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.apache.flink.annotation.Internal;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads what a worker process prints, on a thread of its own, and keeps the last lines for the
@@ -48,7 +46,9 @@ public final class WorkerOutput {
         return workerOutput;
     }
 
-    /** The last lines that the process printed or logged, oldest first; empty if there were none. */
+    /**
+     * The last lines that the process printed or logged, oldest first; empty if there were none.
+     */
     public String tail() {
         synchronized (tail) {
             return String.join("\n", tail);

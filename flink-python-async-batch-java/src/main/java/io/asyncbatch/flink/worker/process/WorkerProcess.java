@@ -1,11 +1,5 @@
 package io.asyncbatch.flink.worker.process;
 
-import org.apache.flink.annotation.Internal;
-import org.apache.flink.util.ShutdownHookUtil;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,8 +8,11 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-
 import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.util.ShutdownHookUtil;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One Python worker process. Any thread may ask about it; the thread that started it closes it.
@@ -110,7 +107,9 @@ public final class WorkerProcess implements AutoCloseable {
                 : "exit status " + status;
     }
 
-    /** The last lines that the process printed or logged, after a short wait for the rest of them. */
+    /**
+     * The last lines that the process printed or logged, after a short wait for the rest of them.
+     */
     public String outputTail() {
         if (!process.isAlive()) {
             try {

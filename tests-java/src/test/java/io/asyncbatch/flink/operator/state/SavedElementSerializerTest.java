@@ -3,6 +3,7 @@ package io.asyncbatch.flink.operator.state;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import org.apache.flink.api.common.typeutils.SerializerTestBase;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
@@ -12,10 +13,7 @@ import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
-
 import org.junit.jupiter.api.Test;
-
-import java.io.IOException;
 
 /** Runs Flink's serializer conformance suite, and what is particular to this serializer. */
 class SavedElementSerializerTest extends SerializerTestBase<SavedElement<String, Integer>> {

@@ -4,17 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
-
-import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.memory.RootAllocator;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -30,8 +19,16 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
-
 import javax.annotation.Nullable;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 class BatchChannelTest {
@@ -150,7 +147,9 @@ class BatchChannelTest {
             // Far more than the socket buffers: sending must not block while nobody reads.
             channel.send(
                     result(i),
-                    new ByteBuffer[] {ByteBuffer.wrap(body, 0, 100), ByteBuffer.wrap(body, 100, body.length - 100)},
+                    new ByteBuffer[] {
+                        ByteBuffer.wrap(body, 0, 100), ByteBuffer.wrap(body, 100, body.length - 100)
+                    },
                     released::incrementAndGet);
         }
         assertThat(released).hasValueLessThan(frames);
@@ -226,8 +225,7 @@ class BatchChannelTest {
     }
 
     private Frame readFrame() throws IOException {
-        ByteBuffer prefix =
-                readFully(FrameCodec.PREFIX_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer prefix = readFully(FrameCodec.PREFIX_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         FrameHeader header = FrameHeader.parseFrom(readFully(prefix.getInt(0)));
         return new Frame(header, readFully((int) prefix.getLong(4)).array());
     }

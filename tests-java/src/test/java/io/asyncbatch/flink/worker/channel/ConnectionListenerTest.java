@@ -4,13 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
-
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -24,6 +19,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ConnectionListenerTest {
 
@@ -50,9 +47,7 @@ class ConnectionListenerTest {
         try (ConnectionListener listener = ConnectionListener.listen(List.of(temporary), TOKEN);
                 SocketChannel worker = connect(listener)) {
             worker.write(
-                    new ByteBuffer[] {
-                        hello(TOKEN), ByteBuffer.wrap("what follows".getBytes())
-                    });
+                    new ByteBuffer[] {hello(TOKEN), ByteBuffer.wrap("what follows".getBytes())});
             try (SocketChannel socket = accept(listener, 30_000, ALIVE).get()) {
                 ByteBuffer rest = ByteBuffer.allocate("what follows".length());
                 socket.configureBlocking(true);
@@ -122,8 +117,8 @@ class ConnectionListenerTest {
                         temporary.resolve("d".repeat(ConnectionListener.MAX_SOCKET_PATH_BYTES)));
         try (ConnectionListener listener =
                 ConnectionListener.listen(List.of(tooLong, temporary), TOKEN)) {
-            assertThat(listener.socketPath().orElseThrow()).hasParent(
-                    listener.socketPath().orElseThrow().getParent());
+            assertThat(listener.socketPath().orElseThrow())
+                    .hasParent(listener.socketPath().orElseThrow().getParent());
             assertThat(listener.socketPath().orElseThrow().getParent()).hasParent(temporary);
         }
         assertThat(tooLong).isEmptyDirectory();

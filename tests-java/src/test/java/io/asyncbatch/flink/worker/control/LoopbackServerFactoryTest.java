@@ -3,6 +3,16 @@ package io.asyncbatch.flink.worker.control;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.net.Socket;
+import java.net.SocketException;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import org.apache.beam.model.fnexecution.v1.ProvisionApi.GetProvisionInfoRequest;
 import org.apache.beam.model.fnexecution.v1.ProvisionApi.ProvisionInfo;
 import org.apache.beam.model.fnexecution.v1.ProvisionServiceGrpc;
@@ -18,17 +28,6 @@ import org.apache.beam.vendor.grpc.v1p60p1.io.grpc.stub.MetadataUtils;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.NetworkInterface;
-import java.net.Socket;
-import java.net.SocketException;
-import java.io.IOException;
-import java.util.Collections;
-import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 
 class LoopbackServerFactoryTest {
 
@@ -88,7 +87,8 @@ class LoopbackServerFactoryTest {
         int port = server.getServer().getPort();
         for (InetAddress address : addressesBesidesLoopback()) {
             try (Socket socket = new Socket()) {
-                assertThatThrownBy(() -> socket.connect(new InetSocketAddress(address, port), 2_000))
+                assertThatThrownBy(
+                                () -> socket.connect(new InetSocketAddress(address, port), 2_000))
                         .as("connecting to %s", address)
                         .isInstanceOf(IOException.class);
             }

@@ -3,15 +3,14 @@ package io.asyncbatch.flink.worker.process;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import org.awaitility.Awaitility;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
 class WorkerProcessTest {
@@ -29,8 +28,7 @@ class WorkerProcessTest {
     void tellsTheSignalThatKilledIt() throws Exception {
         try (WorkerProcess process = shell("kill -SEGV $$")) {
             process.ended().get();
-            assertThat(process.describeState())
-                    .isEqualTo("exit status 139 (killed by signal 11)");
+            assertThat(process.describeState()).isEqualTo("exit status 139 (killed by signal 11)");
         }
     }
 
@@ -65,8 +63,7 @@ class WorkerProcessTest {
     @Test
     void endsAFrozenProcess() throws Exception {
         WorkerProcess process = shell("kill -STOP $$");
-        Awaitility.await()
-                .until(() -> statusOf(process.pid()).startsWith("T"));
+        Awaitility.await().until(() -> statusOf(process.pid()).startsWith("T"));
         process.close();
         assertThat(process.isAlive()).isFalse();
     }
@@ -114,10 +111,7 @@ class WorkerProcessTest {
 
     private static void awaitEndOf(long pid) {
         Awaitility.await()
-                .until(
-                        () ->
-                                ProcessHandle.of(pid).isEmpty()
-                                        || statusOf(pid).startsWith("Z"));
+                .until(() -> ProcessHandle.of(pid).isEmpty() || statusOf(pid).startsWith("Z"));
     }
 
     @Test

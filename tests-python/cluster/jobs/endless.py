@@ -1,0 +1,36 @@
+"""Keeps ten batches in flight until it is cancelled."""
+
+import asyncio
+from typing import List
+
+from pyflink.common import Time, Types, WatermarkStrategy
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors.number_seq import NumberSequenceSource
+
+from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
+
+
+class Slow(AsyncBatchFunction):
+    async def async_invoke_batch(self, inputs: List[int]) -> List[int]:
+        await asyncio.sleep(0.5)
+        return inputs
+
+
+def main() -> None:
+    env = StreamExecutionEnvironment.get_execution_environment()
+    numbers = env.from_source(
+        NumberSequenceSource(1, 10**12), WatermarkStrategy.no_watermarks(), "numbers", Types.LONG()
+    )
+    AsyncDataStream.unordered_wait_batch(
+        numbers,
+        Slow(),
+        timeout=Time.seconds(60),
+        batch_size=10,
+        capacity=10,
+        output_type=Types.LONG(),
+    ).print()
+    env.execute("endless")
+
+
+if __name__ == "__main__":
+    main()

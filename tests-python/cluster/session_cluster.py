@@ -1,0 +1,171 @@
+"""A standalone session cluster from the pip-installed Flink: ``start-cluster.sh`` and ``flink run``."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import pyflink
+
+FLINK_HOME = Path(pyflink.__file__).resolve().parent
+JOBS = Path(__file__).resolve().parent / "jobs"
+WAIT_SECONDS = 90
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Waits for something that another process does, and says what did not happen."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.1)
+    raise AssertionError("%s did not happen within %d s" % (what, WAIT_SECONDS))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class SessionCluster:
+    """One JobManager and one TaskManager with two slots, all on loopback, on ports of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.rest_port = _free_port()
+        self._pid_directory = directory
+        self.temporary = directory / "tmp"
+        self.logs = directory / "log"
+        configuration = directory / "conf"
+        shutil.copytree(FLINK_HOME / "conf", configuration)
+        self.temporary.mkdir()
+        self._configure(configuration / "config.yaml")
+        # Without a Python on the PATH that has PyFlink: jobs name their interpreter.
+        self.environment = {
+            **os.environ,
+            "FLINK_HOME": str(FLINK_HOME),
+            "FLINK_CONF_DIR": str(configuration),
+            "FLINK_LOG_DIR": str(self.logs),
+            "FLINK_PID_DIR": str(directory),
+        }
+
+    def _configure(self, file: Path) -> None:
+        default = file.read_text(encoding="utf-8")
+        # The JVM options that Flink ships; everything else is said here.
+        options = next(line for line in default.splitlines() if line.strip().startswith("all: "))
+        lines = [
+            "env.java.opts.all: %s" % options.split("all: ", 1)[1],
+            "jobmanager.rpc.address: 127.0.0.1",
+            "jobmanager.rpc.port: %d" % _free_port(),
+            "jobmanager.bind-host: 127.0.0.1",
+            "jobmanager.memory.process.size: 1g",
+            "taskmanager.host: 127.0.0.1",
+            "taskmanager.bind-host: 127.0.0.1",
+            "taskmanager.memory.process.size: 1500m",
+            "taskmanager.numberOfTaskSlots: 2",
+            "rest.address: 127.0.0.1",
+            "rest.bind-address: 127.0.0.1",
+            "rest.port: %d" % self.rest_port,
+            "io.tmp.dirs: %s" % self.temporary,
+        ]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def start(self) -> None:
+        self._script("start-cluster.sh")
+        until(lambda: self._slots() == 2, "the TaskManager's registration")
+
+    def stop(self) -> None:
+        self._script("stop-cluster.sh")
+
+    def _script(self, name: str) -> None:
+        subprocess.run(
+            [str(FLINK_HOME / "bin" / name)],
+            env=self.environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def _slots(self) -> int:
+        try:
+            return int(self.rest("/overview")["slots-total"])
+        except OSError:
+            return 0
+
+    def rest(self, path: str, method: str = "GET") -> Any:
+        request = urllib.request.Request(
+            "http://127.0.0.1:%d%s" % (self.rest_port, path), method=method
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.loads(response.read())
+
+    def flink_run(self, job: str, *arguments: str, detached: bool = False) -> str:
+        """Runs ``flink run`` and gives what it printed."""
+        command = [
+            str(FLINK_HOME / "bin" / "flink"),
+            "run",
+            *(["-d"] if detached else []),
+            "-pyclientexec",
+            sys.executable,
+            *arguments,
+            "-py",
+            str(JOBS / job),
+        ]
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=2 * WAIT_SECONDS,
+            check=False,
+        )
+        output = done.stdout.decode("utf-8", "replace")
+        assert done.returncode == 0, output
+        return output
+
+    def submit(self, job: str, *arguments: str) -> str:
+        """Submits a job and gives its id."""
+        output = self.flink_run(job, *arguments, detached=True)
+        return output.split("JobID ")[1].split()[0]
+
+    def state(self, job: str) -> str:
+        return str(self.rest("/jobs/%s" % job)["state"])
+
+    def task_manager(self) -> int:
+        """The process id of the TaskManager."""
+        (file,) = self._pid_directory.glob("flink-*-taskexecutor.pid")
+        return int(file.read_text().split()[-1])
+
+    def workers(self) -> list[int]:
+        """The process ids of all workers of this cluster."""
+        parent = self.task_manager()
+        return [pid for pid in _children(parent) if "_worker.entrypoint" in _command_line(pid)]
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path("/proc/%d/cmdline" % pid).read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def _children(parent: int) -> list[int]:
+    return [pid for pid in _all_pids() if _parent(pid) == parent]
+
+
+def _parent(pid: int) -> Optional[int]:
+    try:
+        stat = Path("/proc/%d/stat" % pid).read_text()
+    except OSError:
+        return None
+    return int(stat[stat.rindex(")") + 2 :].split()[1])
+
+
+def _all_pids() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]

@@ -1,0 +1,205 @@
+"""Jobs on a standalone session cluster, as users submit them."""
+
+import os
+import signal
+import socket
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import (
+    beam_provision_api_pb2,
+    beam_provision_api_pb2_grpc,
+)
+
+from session_cluster import SessionCluster, until
+
+PYTHON = ("-pyexec", sys.executable)
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def test_a_submitted_job_runs(cluster: SessionCluster) -> None:
+    assert "sum: 9900" in cluster.flink_run("bounded.py", *PYTHON)
+
+
+def test_shipped_dependencies_reach_the_worker(cluster: SessionCluster, tmp_path: Path) -> None:
+    module = tmp_path / "shipped_module.py"
+    module.write_text("NAME = 'module'\n")
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("model.txt", "archive\n")
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("%s\n" % _wheel(tmp_path))
+
+    output = cluster.flink_run(
+        "dependencies.py",
+        *PYTHON,
+        "-pyfs",
+        str(module),
+        "-pyarch",
+        "%s#shipped_archive" % archive,
+        "-pyreq",
+        str(requirements),
+    )
+
+    assert "answer: module requirement archive" in output
+
+
+def _wheel(directory: Path) -> Path:
+    """A wheel with one module, made without any build tool."""
+    wheel = directory / "shipped_requirement-1.0-py3-none-any.whl"
+    info = "shipped_requirement-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as files:
+        files.writestr("shipped_requirement.py", "NAME = 'requirement'\n")
+        files.writestr(
+            info + "/METADATA", "Metadata-Version: 2.1\nName: shipped-requirement\nVersion: 1.0\n"
+        )
+        files.writestr(
+            info + "/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        files.writestr(info + "/RECORD", "")
+    return wheel
+
+
+@pytest.fixture
+def endless(cluster: SessionCluster) -> Any:
+    """A running job; its id."""
+    job = cluster.submit("endless.py", *PYTHON)
+    until(lambda: cluster.state(job) == "RUNNING" and _all_running(cluster, job), "the job's start")
+    yield job
+    if cluster.state(job) in ("RUNNING", "RESTARTING"):
+        cluster.rest("/jobs/%s?mode=cancel" % job, method="PATCH")
+        until(lambda: not cluster.workers(), "the worker's end")
+
+
+def _all_running(cluster: SessionCluster, job: str) -> bool:
+    vertices = cluster.rest("/jobs/%s" % job)["vertices"]
+    return all(vertex["status"] == "RUNNING" for vertex in vertices)
+
+
+def test_nothing_listens_on_another_address_than_loopback(
+    cluster: SessionCluster, endless: str
+) -> None:
+    (worker,) = cluster.workers()
+    assert _listening(worker) == []
+    addresses = _listening(cluster.task_manager())
+    assert addresses
+    assert [a for a in addresses if not a.startswith("127.")] == []
+
+
+def _listening(pid: int) -> list[str]:
+    """The addresses on which a process listens for TCP connections."""
+    inodes = set()
+    for descriptor in os.listdir("/proc/%d/fd" % pid):
+        try:
+            target = os.readlink("/proc/%d/fd/%s" % (pid, descriptor))
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[len("socket:[") : -1])
+    addresses = []
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path("/proc/%d/net/%s" % (pid, table)).read_text().splitlines()[1:]:
+            fields = line.split()
+            listening = fields[3] == "0A"
+            if listening and fields[9] in inodes:
+                addresses.append(_address(fields[1].split(":")[0], family))
+    return addresses
+
+
+def _address(hexadecimal: str, family: int) -> str:
+    """The kernel prints each 32-bit word of an address in the machine's byte order."""
+    raw = b"".join(
+        bytes.fromhex(hexadecimal[i : i + 8])[::-1] for i in range(0, len(hexadecimal), 8)
+    )
+    mapped = b"\0" * 10 + b"\xff\xff"
+    if family == socket.AF_INET6 and raw.startswith(mapped):
+        return socket.inet_ntop(socket.AF_INET, raw[len(mapped) :])
+    return socket.inet_ntop(family, raw)
+
+
+def test_a_stranger_is_refused(cluster: SessionCluster, endless: str) -> None:
+    (worker,) = cluster.workers()
+    arguments = Path("/proc/%d/cmdline" % worker).read_bytes().decode().split("\0")
+    (endpoint,) = [
+        argument.split("=", 1)[1]
+        for argument in arguments
+        if argument.startswith("--provision_endpoint=")
+    ]
+    (worker_id,) = [a.split("=", 1)[1] for a in arguments if a.startswith("--id=")]
+    with grpc.insecure_channel(endpoint) as channel:
+        stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.GetProvisionInfo(
+                beam_provision_api_pb2.GetProvisionInfoRequest(),
+                metadata=[("worker_id", worker_id), ("async-batch-secret", "guessed")],
+                timeout=30,
+            )
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_the_secrets_are_not_in_the_workers_arguments(
+    cluster: SessionCluster, endless: str
+) -> None:
+    (worker,) = cluster.workers()
+    arguments = Path("/proc/%d/cmdline" % worker).read_bytes().decode()
+    variables = Path("/proc/%d/environ" % worker).read_bytes().decode().split("\0")
+    secrets = [v.split("=", 1)[1] for v in variables if v.startswith("_ASYNC_BATCH_")]
+    assert secrets
+    assert not any(secret in arguments for secret in secrets)
+
+
+def test_a_killed_worker_fails_its_job_with_its_exit_status(
+    cluster: SessionCluster, endless: str
+) -> None:
+    (worker,) = cluster.workers()
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: cluster.state(endless) == "FAILED", "the job's failure")
+    failure = cluster.rest("/jobs/%s/exceptions" % endless)["exceptionHistory"]["entries"][0]
+    assert "PythonWorkerDiedException" in failure["stacktrace"]
+    assert "exit status 137 (killed by signal 9)" in failure["stacktrace"]
+    until(lambda: _left_behind(cluster) == [], "the clean-up")
+
+
+@pytest.mark.parametrize("stop", [None, signal.SIGSTOP], ids=["running", "frozen"])
+def test_cancelling_a_job_leaves_nothing_behind(
+    cluster: SessionCluster, endless: str, stop: Any
+) -> None:
+    (worker,) = cluster.workers()
+    if stop is not None:
+        os.kill(worker, stop)
+    cluster.rest("/jobs/%s?mode=cancel" % endless, method="PATCH")
+    until(lambda: cluster.state(endless) == "CANCELED", "the cancellation")
+    assert cluster.workers() == []
+    assert not Path("/proc/%d" % worker).exists()
+    until(lambda: _left_behind(cluster) == [], "the clean-up")
+
+
+def _left_behind(cluster: SessionCluster) -> list[str]:
+    """Files and threads of workers that are still there."""
+    files = [
+        str(path)
+        for pattern in ("async-batch-*", "python-dist-*")
+        for path in cluster.temporary.glob("**/" + pattern)
+    ]
+    threads = [
+        comm
+        for task in Path("/proc/%d/task" % cluster.task_manager()).iterdir()
+        for comm in [_thread_name(task)]
+        if comm.startswith("python-worker")
+    ]
+    return files + threads
+
+
+def _thread_name(task: Path) -> str:
+    try:
+        return (task / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
