@@ -17,7 +17,7 @@ STAMPS := $(VENV)/.stamps
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
 
-MVN = ./mvnw -B -Dmaven.compiler.failOnWarning=true
+MVN = ./mvnw -B
 
 JAVA_SOURCES := pom.xml $(wildcard */pom.xml) $(shell find proto/src arrow-bridge/src $(JAVA_MODULE)/src -type f 2>/dev/null)
 PYTHON_SOURCES := $(shell find pyflink-async-batch -type f \

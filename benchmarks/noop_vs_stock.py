@@ -14,7 +14,7 @@ from pyflink.datastream import AsyncDataStream as StockAsyncDataStream
 from pyflink.datastream import AsyncFunction, DataStream
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 
-_BATCHED_ROWS = 6_000_000
+_BATCHED_ROWS = 12_000_000
 _STOCK_ROWS = 30_000
 _TARGET = 100.0
 
