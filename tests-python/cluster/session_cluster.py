@@ -46,6 +46,7 @@ class SessionCluster:
         configuration = directory / "conf"
         shutil.copytree(FLINK_HOME / "conf", configuration)
         self.temporary.mkdir()
+        self.logs.mkdir()
         self._configure(configuration / "config.yaml")
         # Without a Python on the PATH that has PyFlink: jobs name their interpreter.
         self.environment = {

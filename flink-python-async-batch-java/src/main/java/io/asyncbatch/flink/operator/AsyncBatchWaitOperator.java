@@ -11,6 +11,7 @@ import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
 import io.asyncbatch.flink.operator.inflight.BatchListener;
+import io.asyncbatch.flink.operator.inflight.InputHold;
 import io.asyncbatch.flink.operator.queue.BatchQueue;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import io.asyncbatch.flink.operator.state.SavedElementSerializer;
@@ -77,6 +78,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     private transient BatchMetrics metrics;
     @Nullable private transient BatchDispatcher<IN, OUT> dispatcher;
     @Nullable private transient BatchFormer<IN> former;
+    private transient InputHold hold;
     private transient boolean copiesInputs;
     private transient boolean emissionScheduled;
     @Nullable private transient Exception failure;
@@ -125,6 +127,9 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
         dispatcher =
                 new BatchDispatcher<>(
                         settings, invoker, getProcessingTimeService(), mailbox, metrics, this);
+        hold =
+                new InputHold(
+                        dispatcher, mailbox, getProcessingTimeService(), settings.maxBatchBytes());
         former =
                 new BatchFormer<>(
                         settings, weigher, getProcessingTimeService(), this::onBatchClosed);
@@ -168,11 +173,9 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     public void processElement(StreamRecord<IN> record) throws Exception {
         rethrowFailure();
         IN value = record.getValue();
-        former.add(copiesInputs ? inputSerializer.copy(value) : value, record);
+        long weight = former.add(copiesInputs ? inputSerializer.copy(value) : value, record);
         // The row is in the snapshot from here on; only the next one has to wait.
-        while (dispatcher.hasWaiting()) {
-            mailbox.yield();
-        }
+        hold.awaitNextRow(weight);
     }
 
     @Override

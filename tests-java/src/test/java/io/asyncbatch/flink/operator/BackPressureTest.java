@@ -3,6 +3,7 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.inflight.InputHold;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -13,6 +14,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** What happens while all slots are taken. Mails of the test run while the operator yields. */
 @Timeout(60)
 class BackPressureTest {
+
+    private static final long NO_TIMEOUT = Integer.MAX_VALUE;
 
     @ParameterizedTest
     @EnumSource
@@ -100,9 +103,9 @@ class BackPressureTest {
     @ParameterizedTest
     @EnumSource
     void deadlinesPassWhileInputWaits(OutputMode mode) throws Exception {
-        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).capacity(1).timeout(10))) {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).capacity(1).timeout(5))) {
             rig.rows(1);
-            rig.mail(() -> rig.timers.advance(10));
+            rig.mail(() -> rig.timers.advance(5));
             rig.mail(() -> rig.mail(() -> rig.invoker.timeouts.get(0).succeed(List.of(-1))));
             rig.rows(2);
             assertThat(rig.output()).containsExactly("-1");
@@ -139,5 +142,77 @@ class BackPressureTest {
             }
             assertThat(seen).containsExactly(limit, limit * 2, rows);
         }
+    }
+
+    /** Only between rows can a task take a checkpoint. */
+    @ParameterizedTest
+    @EnumSource
+    void rowsAreLetInMoreAndMoreSeldomWhileNoCallEnds(OutputMode mode) throws Exception {
+        List<Integer> letIn = new ArrayList<>();
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).capacity(1))) {
+            rig.rows(1);
+            rig.whileYielding(
+                    () -> {
+                        for (int row = 2; row <= 9; row++) {
+                            rig.rows(row);
+                            letIn.add((int) rig.timers.getCurrentProcessingTime());
+                        }
+                    },
+                    () -> rig.timers.advance(1));
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1));
+            assertThat(StateTest.replay(rig.snapshot())).hasSize(9);
+        }
+        List<Integer> pauses = new ArrayList<>();
+        int before = 0;
+        for (int time : letIn) {
+            pauses.add(Integer.highestOneBit(time - before));
+            before = time;
+        }
+        assertThat(pauses).isSorted().startsWith(8).endsWith(256);
+    }
+
+    @Test
+    void nothingIsLetInOnceTooManyRowsWait() throws Exception {
+        Settings settings = Settings.unordered().batchSize(1).capacity(1).timeout(NO_TIMEOUT);
+        try (var rig = OperatorRig.open(settings)) {
+            assertThat(rowsTakenWhileNoCallEnds(rig, InputHold.MOST_ROWS + 100))
+                    .isEqualTo(1 + InputHold.MOST_ROWS);
+        }
+    }
+
+    @Test
+    void nothingIsLetInOnceTheRowsThatWaitWeighTooMuch() throws Exception {
+        Settings settings =
+                Settings.unordered().batchSize(1).capacity(1).timeout(NO_TIMEOUT).maxBytes(10);
+        try (var rig = OperatorRig.create(settings.build(), value -> 5).opened()) {
+            assertThat(rowsTakenWhileNoCallEnds(rig, 10)).isEqualTo(2);
+        }
+    }
+
+    /** Offers rows, lets calls end only when time alone brings no further one in. */
+    private static int rowsTakenWhileNoCallEnds(OperatorRig<Integer> rig, int offered)
+            throws Exception {
+        int[] taken = {0};
+        int[] takenBefore = {-1};
+        int[] pausesInVain = {0};
+        List<Integer> takenWithoutSlot = new ArrayList<>();
+        rig.whileYielding(
+                () -> {
+                    for (int row = 0; row < offered; row++) {
+                        rig.rows(row);
+                        taken[0]++;
+                    }
+                },
+                () -> {
+                    rig.timers.advance(InputHold.LONGEST_PAUSE_MILLIS);
+                    pausesInVain[0] = taken[0] == takenBefore[0] ? pausesInVain[0] + 1 : 0;
+                    takenBefore[0] = taken[0];
+                    if (pausesInVain[0] > 10) {
+                        takenWithoutSlot.add(taken[0]);
+                        rig.invoker.answersAtOnce = true;
+                        rig.invoker.invocations.get(0).succeed();
+                    }
+                });
+        return takenWithoutSlot.get(0);
     }
 }

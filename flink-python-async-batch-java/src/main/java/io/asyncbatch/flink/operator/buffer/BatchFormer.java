@@ -48,8 +48,9 @@ public final class BatchFormer<IN> {
      *
      * @param value the row, which nobody changes any more
      * @param record the record it came in, for its timestamp
+     * @return the row's weight in bytes
      */
-    public void add(IN value, StreamRecord<?> record) throws Exception {
+    public long add(IN value, StreamRecord<?> record) throws Exception {
         long weight = weigh(value);
         if (rows.size() > 0 && weight > settings.maxBatchBytes() - bytes) {
             close(CloseReason.BYTES);
@@ -64,6 +65,7 @@ public final class BatchFormer<IN> {
         } else if (bytes >= settings.maxBatchBytes()) {
             close(CloseReason.BYTES);
         }
+        return weight;
     }
 
     /** Closes the batch if it has rows. */

@@ -1,0 +1,94 @@
+package io.asyncbatch.flink.operator.inflight;
+
+import java.util.concurrent.ScheduledFuture;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+
+/**
+ * Holds input back while batches wait for a slot, but not entirely. Owned by the mailbox thread.
+ *
+ * <p>Flink takes a checkpoint only between two rows of a task: in the middle of one, the operators
+ * before this one would be snapshotted as if they had not sent the row that this one already has.
+ * An operator that simply waits for a slot therefore delays every barrier by as long as a call
+ * takes, and a call that hangs delays it for ever (FLINK-39835; the remedy of later versions, soft
+ * back-pressure, is not in 2.3). So now and then one row is let in: after a short pause at first,
+ * then ever more seldom. It joins the rows that wait, which are in the snapshot like all others.
+ */
+@Internal
+public final class InputHold {
+
+    /** Much longer than a slot is taken where calls are quick, so that input then simply waits. */
+    public static final long FIRST_PAUSE_MILLIS = 10;
+
+    /** Bounds how long a barrier waits for a gap between rows. */
+    public static final long LONGEST_PAUSE_MILLIS = 500;
+
+    /** Bounds, together with their bytes, what gathers while no slot becomes free. */
+    public static final int MOST_ROWS = 1_000;
+
+    private final BatchDispatcher<?, ?> dispatcher;
+    private final MailboxExecutor mailbox;
+    private final ProcessingTimeService timeService;
+    private final long mostBytes;
+
+    private int rowsLetIn;
+    private long bytesLetIn;
+    private long pauseMillis = FIRST_PAUSE_MILLIS;
+
+    /** One wait's own, so that a timer that fires too late cannot shorten a later wait. */
+    private static final class Pause {
+        private boolean over;
+    }
+
+    /**
+     * @param mostBytes rows are let in until they weigh this much together
+     */
+    public InputHold(
+            BatchDispatcher<?, ?> dispatcher,
+            MailboxExecutor mailbox,
+            ProcessingTimeService timeService,
+            long mostBytes) {
+        this.dispatcher = dispatcher;
+        this.mailbox = mailbox;
+        this.timeService = timeService;
+        this.mostBytes = mostBytes;
+    }
+
+    /**
+     * Returns when the next row may come. Runs mails meanwhile.
+     *
+     * @param bytes weight of the row that has come last
+     */
+    public void awaitNextRow(long bytes) throws Exception {
+        if (!dispatcher.hasWaiting()) {
+            return;
+        }
+        bytesLetIn += bytes;
+        Pause pause = new Pause();
+        ScheduledFuture<?> timer = mayLetIn() ? start(pause) : null;
+        while (dispatcher.hasWaiting() && !pause.over) {
+            mailbox.yield();
+        }
+        if (timer != null) {
+            timer.cancel(false);
+        }
+        if (dispatcher.hasWaiting()) {
+            rowsLetIn++;
+            pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
+        } else {
+            rowsLetIn = 0;
+            bytesLetIn = 0;
+            pauseMillis = FIRST_PAUSE_MILLIS;
+        }
+    }
+
+    private boolean mayLetIn() {
+        return rowsLetIn < MOST_ROWS && bytesLetIn < mostBytes;
+    }
+
+    private ScheduledFuture<?> start(Pause pause) {
+        return timeService.registerTimer(
+                timeService.getCurrentProcessingTime() + pauseMillis, firedAt -> pause.over = true);
+    }
+}
