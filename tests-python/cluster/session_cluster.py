@@ -1,4 +1,4 @@
-"""A standalone session cluster from the pip-installed Flink: ``start-cluster.sh`` and ``flink run``."""
+"""A standalone session cluster from pip's Flink: ``start-cluster.sh`` and ``flink run``."""
 
 import json
 import os

@@ -14,7 +14,6 @@ from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import (
     beam_provision_api_pb2,
     beam_provision_api_pb2_grpc,
 )
-
 from session_cluster import SessionCluster, until
 
 PYTHON = ("-pyexec", sys.executable)
@@ -201,5 +200,3 @@ def _thread_name(task: Path) -> str:
         return (task / "comm").read_text().strip()
     except OSError:
         return ""
-
-

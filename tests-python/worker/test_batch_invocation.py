@@ -1,6 +1,7 @@
 """What one batch's answer is, whatever the user's coroutine does."""
 
 import asyncio
+import contextlib
 from typing import Any, Awaitable, Callable, List, Optional, Tuple
 
 import pytest
@@ -199,10 +200,8 @@ def test_a_coroutine_that_survives_its_cancellation_answers_nothing() -> None:
     answers = Answers()
 
     async def stubborn(inputs: List[Any]) -> List[Any]:
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await asyncio.get_running_loop().create_future()
-        except asyncio.CancelledError:
-            pass
         return inputs
 
     time_out(function(stubborn, lambda inputs: [None, None]), answers)

@@ -4,7 +4,6 @@ import pyarrow as pa
 import pytest
 from codec_types import schema_of
 from pyflink.common import Row, Types
-
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder, MalformedBatch
 from pyflink_async_batch._worker.result_encoder import ResultEncoder
 

@@ -24,7 +24,6 @@ from pyflink.common.typeinfo import (
 )
 from pyflink.fn_execution import flink_fn_execution_pb2
 from pyflink.fn_execution.coders import from_type_info_proto
-
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.result_encoder import ResultEncoder
 

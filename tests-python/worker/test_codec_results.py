@@ -12,7 +12,6 @@ import pytest
 from codec_types import LOCAL_DATE, LOCAL_DATETIME, LOCAL_TIME, schema_of
 from pyflink.common import Row, Types
 from pyflink.common.time import Instant
-
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.result_encoder import InvalidResult, ResultEncoder
 

@@ -43,12 +43,12 @@ def test_tells_the_cause() -> None:
 
 @pytest.mark.parametrize("raised", [RuntimeError("no"), SystemExit()])
 def test_survives_an_exception_that_cannot_be_printed(raised: BaseException) -> None:
-    class Unprintable(Exception):
+    class UnprintableError(Exception):
         def __str__(self) -> str:
             raise raised
 
-    failure = describe(Unprintable())
-    assert failure.error_class.endswith("Unprintable")
+    failure = describe(UnprintableError())
+    assert failure.error_class.endswith("UnprintableError")
     assert failure.message == "<%s in __str__>" % type(raised).__name__
     assert "test_failures.py" in failure.traceback
 

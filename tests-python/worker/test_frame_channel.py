@@ -19,8 +19,8 @@ class Peer:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.frames: "asyncio.Queue[Tuple[Any, bytes]]" = asyncio.Queue()
-        self.closed: "asyncio.Future[Optional[BaseException]]" = (
+        self.frames: asyncio.Queue[Tuple[Any, bytes]] = asyncio.Queue()
+        self.closed: asyncio.Future[Optional[BaseException]] = (
             asyncio.get_running_loop().create_future()
         )
 

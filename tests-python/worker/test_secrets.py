@@ -1,4 +1,4 @@
-"""The worker's secrets: taken from the environment once, shown to Beam's servers and nobody else."""
+"""The worker's secrets: taken from the environment once, shown to Beam's servers only."""
 
 import os
 import subprocess

@@ -4,7 +4,6 @@ from typing import List
 
 from pyflink.common import Time, Types
 from pyflink.datastream import StreamExecutionEnvironment
-
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
 
 

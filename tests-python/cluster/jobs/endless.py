@@ -6,7 +6,6 @@ from typing import List
 from pyflink.common import Time, Types, WatermarkStrategy
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
-
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
 
 

@@ -1,1 +1,1 @@
-"""Protocol messages, generated from ``proto/src/main/proto/async_batch.proto`` when the wheel is built."""
+"""Protocol messages, generated from ``async_batch.proto`` when the wheel is built."""

@@ -1,4 +1,4 @@
-"""One batch on its way through the user's coroutine, from its inputs to the frame that answers it."""
+"""One batch on its way through the user's coroutine, from its inputs to its answer."""
 
 import asyncio
 import inspect
@@ -82,7 +82,7 @@ class BatchInvocation:
     def __init__(self, function: Any, answerer: Answerer) -> None:
         self._function = function
         self._answerer = answerer
-        self._task: Optional["asyncio.Task[None]"] = None
+        self._task: Optional[asyncio.Task[None]] = None
         self._wanted = True
 
     def invoke(self, request: Any, inputs: List[Any]) -> "asyncio.Task[None]":

@@ -1,8 +1,8 @@
 """
 Entry point of a worker process: ``python -m pyflink_async_batch._worker.entrypoint``.
 
-Does what PyFlink's ``beam_boot`` does, behind a secret, and then runs PyFlink's own worker main. The
-process leaves as soon as the JVM that started it is gone.
+Does what PyFlink's ``beam_boot`` does, behind a secret, and then runs PyFlink's own worker main.
+The process leaves as soon as the JVM that started it is gone.
 """
 
 import argparse
@@ -107,8 +107,9 @@ def main(argv: Optional[List[str]] = None) -> None:
     os.environ.update(_provision(arguments.id, arguments.provision_endpoint))
 
     # Importing registers the ASYNC_BATCH transform.
-    import pyflink_async_batch._worker.transform  # noqa: F401
     from pyflink.fn_execution.beam import beam_sdk_worker_main
+
+    import pyflink_async_batch._worker.transform  # noqa: F401
 
     _open_no_state_channel()
     _keep_log_records_on_stderr()

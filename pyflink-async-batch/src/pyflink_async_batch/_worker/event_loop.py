@@ -59,9 +59,7 @@ class Worker:
     def __init__(self, description: Any) -> None:
         self._description = description
         self._function: Any = None
-        self._metric_group = (
-            GenericMetricGroup(None, None) if description.metrics_enabled else None
-        )
+        self._metric_group = GenericMetricGroup(None, None) if description.metrics_enabled else None
         self._decoder = BatchDecoder(_schema(description.input_schema))
         self._encoder = ResultEncoder(_schema(description.output_schema))
         self._channel = FrameChannel(
@@ -71,17 +69,15 @@ class Worker:
             self._channel.send, self._encoder, description.channel.max_frame_bytes
         )
         self._invocations: Dict[Tuple[int, int], BatchInvocation] = {}
-        self._tasks: Set["asyncio.Task[None]"] = set()
-        self._leave: Optional["asyncio.Future[bool]"] = None
+        self._tasks: Set[asyncio.Task[None]] = set()
+        self._leave: Optional[asyncio.Future[bool]] = None
 
     async def serve(self) -> None:
         """Returns when the operator has ended the worker, after the user's ``close()``."""
         loop = asyncio.get_running_loop()
         self._leave = loop.create_future()
         await self._connect()
-        self._channel.send(
-            FrameHeader(kind=async_batch_pb2.HELLO, token=secrets.take_token())
-        )
+        self._channel.send(FrameHeader(kind=async_batch_pb2.HELLO, token=secrets.take_token()))
         opened = self._open_function()
         if opened:
             self._channel.send(FrameHeader(kind=async_batch_pb2.READY))
@@ -100,9 +96,7 @@ class Worker:
         if address.WhichOneof("address") == "unix_socket_path":
             await loop.create_unix_connection(lambda: self._channel, address.unix_socket_path)
         else:
-            await loop.create_connection(
-                lambda: self._channel, "127.0.0.1", address.loopback_port
-            )
+            await loop.create_connection(lambda: self._channel, "127.0.0.1", address.loopback_port)
 
     def _open_function(self) -> bool:
         kind = Failure.PROTOCOL
@@ -197,4 +191,3 @@ class Worker:
 
 def _schema(message: bytes) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(message))
-

@@ -1,4 +1,4 @@
-"""What the user's ``open(runtime_context)`` gets: PyFlink's own runtime context and metric groups."""
+"""What the user's ``open(runtime_context)`` gets: PyFlink's own context and metric groups."""
 
 import logging
 from typing import Any, Optional

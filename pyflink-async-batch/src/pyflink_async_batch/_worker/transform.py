@@ -22,9 +22,7 @@ class AsyncBatchOperation(Operation):  # type: ignore[misc]
     bundle that they belong to.
     """
 
-    def __init__(
-        self, name: Any, spec: Any, counter_factory: Any, state_sampler: Any
-    ) -> None:
+    def __init__(self, name: Any, spec: Any, counter_factory: Any, state_sampler: Any) -> None:
         super().__init__(name, spec, counter_factory, state_sampler)
         self._description = spec.serialized_fn
 
