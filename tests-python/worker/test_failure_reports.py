@@ -50,7 +50,7 @@ def test_survives_an_exception_that_cannot_be_printed(raised: BaseException) -> 
     failure = describe(UnprintableError())
     assert failure.error_class.endswith("UnprintableError")
     assert failure.message == "<%s in __str__>" % type(raised).__name__
-    assert "test_failures.py" in failure.traceback
+    assert "test_failure_reports.py" in failure.traceback
 
 
 def test_cuts_a_huge_message_in_the_middle() -> None:
