@@ -184,6 +184,18 @@ class RandomLatency(AsyncBatchFunction[int, int]):
         return [-value for value in inputs]
 
 
+class Identity(AsyncBatchFunction[Any, Any]):
+    async def async_invoke_batch(self, inputs: list[Any]) -> list[Any]:
+        return inputs
+
+
+def test_batches_of_megabytes_pass_both_ways(wait_batch: Any, numbers: Any, collect: Any) -> None:
+    texts = numbers(20).map(lambda value: str(value) + "x" * 1_000_000, output_type=Types.STRING())
+    stream = wait_batch(texts, Identity(), TIMEOUT, 8, capacity=2, output_type=Types.STRING())
+    results = sorted(collect(stream), key=lambda text: int(text.split("x")[0]))
+    assert results == [str(value) + "x" * 1_000_000 for value in range(20)]
+
+
 def test_no_element_is_lost_or_repeated(
     wait_batch: Any, ordering: str, numbers: Any, collect: Any
 ) -> None:

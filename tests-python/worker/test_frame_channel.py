@@ -6,6 +6,7 @@ import socket
 import struct
 from typing import Any, Awaitable, Callable, List, Optional, Tuple
 
+import pyarrow as pa
 import pytest
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker.frame_channel import FrameChannel, FrameError
@@ -118,14 +119,18 @@ def test_a_large_frame_in_the_middle_does_not_disturb_its_neighbours() -> None:
     with_channel(test)
 
 
-@pytest.mark.parametrize("body", [None, b"", b"small", b"x" * 1_000_000])
-def test_sends_frames(body: Optional[bytes]) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [None, b"", b"small", b"x" * 1_000_000, pa.py_buffer(b"arrow"), pa.py_buffer(b"x" * 1_000_000)],
+    ids=["none", "empty", "small", "large", "small-arrow", "large-arrow"],
+)
+def test_sends_frames(body: Any) -> None:
     async def test(channel: FrameChannel, peer: Peer) -> None:
         channel.send(invoke(9), body)
         header_bytes, body_bytes = _PREFIX.unpack(await peer.read(_PREFIX.size))
         header = async_batch_pb2.FrameHeader.FromString(await peer.read(header_bytes))
         assert header == invoke(9)
-        assert await peer.read(body_bytes) == (body or b"")
+        assert await peer.read(body_bytes) == bytes(memoryview(b"" if body is None else body))
 
     with_channel(test)
 

@@ -75,8 +75,9 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                               the end of the input, without a limit.
         :param capacity: The most **batches**, not elements, that are in flight at a time:
                          dispatched and not yet emitted. When there are that many, the operator
-                         takes no more input until one leaves. Up to ``capacity * batch_size``
-                         elements are thus in flight, and one more batch is being filled.
+                         holds its input back until one leaves. Up to ``capacity * batch_size``
+                         elements are thus in flight; behind them one batch is being filled, and
+                         few more elements are let in, so that checkpoints get through.
         :param output_type: The type of the results. By default it is
                             ``Types.PICKLED_BYTE_ARRAY()``, as everywhere in PyFlink: results of
                             any Python type, which only Python functions can read.

@@ -21,6 +21,13 @@ from pyflink_async_batch._worker import jvm_watch, secrets
 _LOG_RECORD_MARK = "\x1e"
 
 
+def _reach_the_operator_without_a_proxy() -> None:
+    """Keeps gRPC from looking for 127.0.0.1 behind a proxy that is meant for other hosts."""
+    variable = "no_grpc_proxy"
+    exceptions = os.environ.get(variable) or os.environ.get("no_proxy")
+    os.environ[variable] = ",".join(filter(None, [exceptions, "127.0.0.1"]))
+
+
 def _provision(worker_id: str, endpoint: str) -> Dict[str, str]:
     """Asks the operator for the options and endpoints of this worker, as environment variables."""
     import grpc
@@ -102,6 +109,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     # Lets the operator find what user code has started, even when this process is dead.
     os.setpgid(0, 0)
     jvm_watch.start()
+    _reach_the_operator_without_a_proxy()
     secrets.take_from_environment()
     secrets.add_to_beam_channels()
     os.environ.update(_provision(arguments.id, arguments.provision_endpoint))

@@ -8,7 +8,6 @@ import logging
 import pickle
 from typing import Any, Dict, Optional, Set, Tuple
 
-import pyarrow as pa
 from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
 
 from pyflink_async_batch._proto import async_batch_pb2
@@ -60,8 +59,8 @@ class Worker:
         self._description = description
         self._function: Any = None
         self._metric_group = GenericMetricGroup(None, None) if description.metrics_enabled else None
-        self._decoder = BatchDecoder(_schema(description.input_schema))
-        self._encoder = ResultEncoder(_schema(description.output_schema))
+        self._decoder = BatchDecoder(description.input_schema)
+        self._encoder = ResultEncoder(description.output_schema)
         self._channel = FrameChannel(
             self._on_frame, self._on_closed, description.channel.max_frame_bytes
         )
@@ -135,10 +134,6 @@ class Worker:
     def _on_frame(self, header: Any, body: memoryview) -> None:
         if header.kind in (async_batch_pb2.INVOKE, async_batch_pb2.TIMEOUT):
             self._on_batch(header, body)
-        elif header.kind == async_batch_pb2.CANCEL:
-            invocation = self._invocations.pop((header.batch_id, header.attempt), None)
-            if invocation is not None:
-                invocation.cancel()
         elif header.kind == async_batch_pb2.SHUTDOWN:
             self._end(in_order=True)
         else:
@@ -187,7 +182,3 @@ class Worker:
             _, running = await asyncio.wait(set(self._tasks), timeout=_CANCEL_SECONDS)
             if running:
                 _LOGGER.warning("%d coroutines did not end when cancelled", len(running))
-
-
-def _schema(message: bytes) -> pa.Schema:
-    return pa.ipc.read_schema(pa.py_buffer(message))

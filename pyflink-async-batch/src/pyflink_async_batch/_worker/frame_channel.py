@@ -31,7 +31,7 @@ class FrameChannel(asyncio.BufferedProtocol):
     :param on_frame: called with header and body of each frame; the body is only valid during the
                      call, as the buffer behind it is used again.
     :param on_closed: called once when nothing more will arrive, with the reason if there is one.
-    :param max_frame_bytes: largest header plus body that is accepted.
+    :param max_frame_bytes: largest body that is accepted.
     """
 
     def __init__(
@@ -72,12 +72,11 @@ class FrameChannel(asyncio.BufferedProtocol):
         needed = _PREFIX.size
         while self._end - self._start >= _PREFIX.size:
             header_bytes, body_bytes = _PREFIX.unpack_from(self._buffer, self._start)
-            if header_bytes > _MAX_HEADER_BYTES or (
-                header_bytes + body_bytes > self._max_frame_bytes + _MAX_HEADER_BYTES
-            ):
+            if header_bytes > _MAX_HEADER_BYTES or body_bytes > self._max_frame_bytes:
                 raise FrameError(
-                    "frame length must be at most max_frame_bytes=%d: header=%d, body=%d"
-                    % (self._max_frame_bytes, header_bytes, body_bytes)
+                    "a frame's header must be at most %d bytes and its body at most "
+                    "max_frame_bytes=%d: header=%d, body=%d"
+                    % (_MAX_HEADER_BYTES, self._max_frame_bytes, header_bytes, body_bytes)
                 )
             needed = _PREFIX.size + header_bytes + body_bytes
             if self._end - self._start < needed:
@@ -115,15 +114,14 @@ class FrameChannel(asyncio.BufferedProtocol):
         if transport is None or transport.is_closing():
             return
         header_bytes = header.SerializeToString()
-        body_bytes = 0 if body is None else len(body)
-        head = _PREFIX.pack(len(header_bytes), body_bytes) + header_bytes
-        if body is None:
-            transport.write(head)
-        elif body_bytes <= _JOIN_BODY_BYTES:
-            transport.write(b"".join((head, body)))
+        # Transports take no other buffers than Python's own.
+        view = memoryview(b"" if body is None else body)
+        head = _PREFIX.pack(len(header_bytes), view.nbytes) + header_bytes
+        if view.nbytes <= _JOIN_BODY_BYTES:
+            transport.write(b"".join((head, view)))
         else:
             transport.write(head)
-            transport.write(body)
+            transport.write(view)
 
     def close(self) -> None:
         """Closes the connection once everything that was sent has been written."""

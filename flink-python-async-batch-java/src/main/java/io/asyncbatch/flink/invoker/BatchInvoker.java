@@ -8,8 +8,8 @@ import org.apache.flink.annotation.Internal;
  * computes a batch: a Python worker, a Java function.
  *
  * <p>All methods are called by the task's mailbox thread. {@link #open} may block until the other
- * side is ready; {@link #invoke}, {@link #timeout} and {@link #cancel} never block. The returned
- * stages may be completed by any thread, also before the method returns.
+ * side is ready; {@link #invoke} and {@link #timeout} never block. The returned stages may be
+ * completed by any thread, also before the method returns.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -35,11 +35,6 @@ public interface BatchInvoker<IN, OUT> extends AutoCloseable {
      * {@link #invoke} returned for it may or may not complete; what it yields is no longer used.
      */
     CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request);
-
-    /**
-     * Cancels the running invocation of a batch that nobody waits for any more, if there is one.
-     */
-    void cancel(BatchRequest<IN> request);
 
     /**
      * Ends everything that {@link #open} started and waits for it, within seconds. Idempotent, and

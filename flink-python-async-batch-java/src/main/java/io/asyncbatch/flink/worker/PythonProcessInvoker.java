@@ -41,6 +41,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.python.metric.process.FlinkMetricContainer;
+import org.apache.flink.streaming.api.utils.ClassLeakCleaner;
 import org.apache.flink.util.ExceptionUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,6 +86,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
             new ConcurrentHashMap<>();
     private final CompletableFuture<Void> ready = new CompletableFuture<>();
     private final CountDownLatch goodbye = new CountDownLatch(1);
+    private final CountDownLatch channelClosed = new CountDownLatch(1);
 
     private InvokerContext context;
     private PythonEnvironment environment;
@@ -117,7 +119,6 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     @Override
     public void open(InvokerContext context) throws Exception {
         this.context = context;
-        long deadline = System.nanoTime() + limits.openTimeoutMillis() * 1_000_000;
         String workerName = workerName();
 
         // Batches in flight are bounded by the operator, each by a frame's size.
@@ -127,6 +128,8 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
 
         environment = new PythonEnvironment(configuration, context);
         environment.open();
+        // From here: installing requirements is not the worker's time.
+        long deadline = System.nanoTime() + limits.openTimeoutMillis() * 1_000_000;
 
         byte[] token = new byte[TOKEN_BYTES];
         new SecureRandom().nextBytes(token);
@@ -196,13 +199,23 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         allocator.child("receive", Long.MAX_VALUE),
                         new AnswerListener(),
                         workerName + "-batches");
-        // The channel sees the end of a process too, unless a child of the process keeps it open.
-        process.ended()
-                .thenRunAsync(
-                        () -> workerGone(null),
-                        CompletableFuture.delayedExecutor(
-                                EXIT_STATUS_MILLIS, TimeUnit.MILLISECONDS));
-        control.bundleEnd().whenCompleteAsync((ended, failure) -> workerGone(failure));
+        // On threads of this worker: those of the JDK's own executors outlive it, and would keep
+        // the
+        // job's class loader alive.
+        process.ended().thenRunAsync(this::processEnded, control.executor());
+        control.bundleEnd()
+                .whenCompleteAsync((ended, failure) -> workerGone(failure), control.executor());
+    }
+
+    /** The channel sees the end of a process too, unless a child of the process keeps it open. */
+    private void processEnded() {
+        try {
+            channelClosed.await(EXIT_STATUS_MILLIS, TimeUnit.MILLISECONDS);
+            workerGone(null);
+        } catch (InterruptedException e) {
+            // The worker is being closed.
+            Thread.currentThread().interrupt();
+        }
     }
 
     private void checkBooting(WorkerProcess process) throws WorkerBootException {
@@ -292,19 +305,6 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         + limits.maxFrameBytes());
     }
 
-    @Override
-    public void cancel(BatchRequest<IN> request) {
-        pending.remove(key(request, FrameKind.INVOKE));
-        pending.remove(key(request, FrameKind.TIMEOUT));
-        if (channel != null) {
-            channel.send(header(FrameKind.CANCEL, request).build());
-        }
-    }
-
-    private static PendingInvocation.Key key(BatchRequest<?> request, FrameKind answers) {
-        return new PendingInvocation.Key(request.batchId(), request.attempt(), answers);
-    }
-
     private static FrameHeader.Builder header(FrameKind kind, BatchRequest<?> request) {
         return FrameHeader.newBuilder()
                 .setKind(kind)
@@ -330,6 +330,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         @Override
         public void onClosed(@Nullable Throwable cause) {
             goodbye.countDown();
+            channelClosed.countDown();
             workerGone(cause);
         }
     }
@@ -350,7 +351,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         new PendingInvocation.Key(
                                 header.getBatchId(), header.getAttempt(), header.getAnswers()));
         if (invocation == null) {
-            // Cancelled while the answer was on its way.
+            // It crossed the TIMEOUT that the worker has answered meanwhile.
             return;
         }
         if (header.getAnswers() == FrameKind.TIMEOUT) {
@@ -418,12 +419,12 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         closing = true;
         // A task that is being cancelled has been interrupted; the clean-up has its own bounds.
         boolean interrupted = Thread.interrupted();
-        Exception failure = null;
+        Throwable failure = null;
         for (AutoCloseable step : closingSteps()) {
             try {
                 step.close();
-            } catch (Exception e) {
-                failure = ExceptionUtils.firstOrSuppressed(e, failure);
+            } catch (Throwable t) {
+                failure = ExceptionUtils.firstOrSuppressed(t, failure);
             }
             interrupted |= Thread.interrupted();
         }
@@ -431,7 +432,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
             Thread.currentThread().interrupt();
         }
         if (failure != null) {
-            throw failure;
+            ExceptionUtils.rethrowException(failure);
         }
     }
 
@@ -444,9 +445,19 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         writer,
                         reader,
                         allocator,
-                        environment)
+                        environment,
+                        PythonProcessInvoker::releaseUserClassLoader)
                 .filter(Objects::nonNull)
                 .toList();
+    }
+
+    /**
+     * Caches of the JDK keep the job's class loader alive, and with it tens of megabytes of
+     * metaspace for every job of a session cluster. PyFlink's operators do the same when they are
+     * closed.
+     */
+    private static void releaseUserClassLoader() throws ReflectiveOperationException {
+        ClassLeakCleaner.cleanUpLeakingClasses(PythonProcessInvoker.class.getClassLoader());
     }
 
     private void shutWorkerDown() throws Exception {

@@ -74,19 +74,6 @@ class ArchitectureTest {
                 .check(production);
     }
 
-    @Test
-    void publicVocabularyDependsOnTheGraphAlone() {
-        noClasses()
-                .that()
-                .resideInAPackage(ROOT)
-                .should()
-                .dependOnClassesThat(
-                        resideInAPackage(ROOT + "..")
-                                .and(resideOutsideOfPackages(ROOT, ROOT + ".graph..")))
-                .allowEmptyShould(true)
-                .check(production);
-    }
-
     /** What a batch is made of: the queue and the state know the batch, never the reverse order. */
     @Test
     void partsOfTheOperatorDoNotKnowTheOperator() {

@@ -183,9 +183,18 @@ class BackPressureTest {
     @Test
     void nothingIsLetInOnceTheRowsThatWaitWeighTooMuch() throws Exception {
         Settings settings =
-                Settings.unordered().batchSize(1).capacity(1).timeout(NO_TIMEOUT).maxBytes(10);
+                Settings.unordered().batchSize(1).capacity(1).timeout(NO_TIMEOUT).maxBytes(100);
         try (var rig = OperatorRig.create(settings.build(), value -> 5).opened()) {
-            assertThat(rowsTakenWhileNoCallEnds(rig, 10)).isEqualTo(2);
+            assertThat(rowsTakenWhileNoCallEnds(rig, 100)).isEqualTo(1 + 19);
+        }
+    }
+
+    @Test
+    void aFewRowsAreLetInHoweverHeavyTheyAre() throws Exception {
+        Settings settings =
+                Settings.unordered().batchSize(1).capacity(1).timeout(NO_TIMEOUT).maxBytes(100);
+        try (var rig = OperatorRig.create(settings.build(), value -> 1_000).opened()) {
+            assertThat(rowsTakenWhileNoCallEnds(rig, 100)).isEqualTo(1 + InputHold.FEWEST_ROWS);
         }
     }
 

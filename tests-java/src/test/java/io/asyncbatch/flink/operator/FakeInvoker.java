@@ -87,9 +87,6 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     }
 
     @Override
-    public void cancel(BatchRequest<IN> request) {}
-
-    @Override
     public void close() {
         closed++;
     }

@@ -112,9 +112,6 @@ class HangingCallsITCase {
         }
 
         @Override
-        public void cancel(BatchRequest<Long> request) {}
-
-        @Override
         public void close() {}
     }
 }

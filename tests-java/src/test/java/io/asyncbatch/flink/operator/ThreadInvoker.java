@@ -53,9 +53,6 @@ final class ThreadInvoker implements BatchInvoker<Long, Long> {
     }
 
     @Override
-    public void cancel(BatchRequest<Long> request) {}
-
-    @Override
     public void close() {
         if (threads != null) {
             threads.shutdownNow();

@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
  * first.
  *
  * <p>A batch without a slot waits here rather than in its caller, so that a flush timer that fires
- * while all slots are taken has nothing to wait for. The operator takes no input while {@link
- * #hasWaiting}.
+ * while all slots are taken has nothing to wait for. The operator holds its input back while {@link
+ * #hasWaiting}; see {@link InputHold}.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -55,7 +55,10 @@ public final class BatchDispatcher<IN, OUT> {
 
     private final Queue<Batch<IN, OUT>> waiting = new ArrayDeque<>();
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
-    private int slotsTaken;
+
+    /** Read by metric reporters too. */
+    private volatile int slotsTaken;
+
     private long lastBatchId;
     private boolean closed;
 

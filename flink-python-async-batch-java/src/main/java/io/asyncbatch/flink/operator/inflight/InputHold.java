@@ -27,6 +27,9 @@ public final class InputHold {
     /** Bounds, together with their bytes, what gathers while no slot becomes free. */
     public static final int MOST_ROWS = 1_000;
 
+    /** Let in whatever they weigh, so that barriers get through between large rows too. */
+    public static final int FEWEST_ROWS = 16;
+
     private final BatchDispatcher<?, ?> dispatcher;
     private final MailboxExecutor mailbox;
     private final ProcessingTimeService timeService;
@@ -42,7 +45,7 @@ public final class InputHold {
     }
 
     /**
-     * @param mostBytes rows are let in until they weigh this much together
+     * @param mostBytes rows are let in until they weigh this much together, a few in any case
      */
     public InputHold(
             BatchDispatcher<?, ?> dispatcher,
@@ -84,7 +87,7 @@ public final class InputHold {
     }
 
     private boolean mayLetIn() {
-        return rowsLetIn < MOST_ROWS && bytesLetIn < mostBytes;
+        return rowsLetIn < FEWEST_ROWS || (rowsLetIn < MOST_ROWS && bytesLetIn < mostBytes);
     }
 
     private ScheduledFuture<?> start(Pause pause) {

@@ -96,19 +96,24 @@ public final class BatchChannel implements AutoCloseable {
         this.maxFrameBytes = maxFrameBytes;
         this.allocator = allocator;
         this.listener = listener;
-        this.selector = Selector.open();
-        socket.configureBlocking(false);
-        this.key = socket.register(selector, SelectionKey.OP_READ);
         this.receiveMemory = allocator.buffer(INITIAL_RECEIVE_BYTES);
         this.received = receiveMemory.nioBuffer(0, INITIAL_RECEIVE_BYTES);
+        try {
+            this.selector = Selector.open();
+            socket.configureBlocking(false);
+            this.key = socket.register(selector, SelectionKey.OP_READ);
+        } catch (IOException e) {
+            receiveMemory.close();
+            throw e;
+        }
         this.thread = new Thread(this::run, name);
         this.thread.setDaemon(true);
     }
 
     /**
-     * Takes over a connected socket and starts to read it.
+     * Takes over a connected socket, also when this fails, and starts to read it.
      *
-     * @param maxFrameBytes largest header plus body that is accepted
+     * @param maxFrameBytes largest body that is accepted
      * @param allocator where the receive buffer comes from; it grows to the largest frame seen
      */
     public static BatchChannel start(
@@ -118,7 +123,13 @@ public final class BatchChannel implements AutoCloseable {
             Listener listener,
             String name)
             throws IOException {
-        BatchChannel channel = new BatchChannel(socket, maxFrameBytes, allocator, listener, name);
+        BatchChannel channel;
+        try {
+            channel = new BatchChannel(socket, maxFrameBytes, allocator, listener, name);
+        } catch (Throwable t) {
+            closeQuietly(socket);
+            throw t;
+        }
         channel.thread.start();
         return channel;
     }

@@ -39,13 +39,11 @@ final class FrameCodec {
             throw new FrameException(
                     "frame header length must be in [0, " + MAX_HEADER_BYTES + "]: " + headerBytes);
         }
-        if (bodyBytes < 0 || bodyBytes > maxFrameBytes - headerBytes) {
+        if (bodyBytes < 0 || bodyBytes > maxFrameBytes) {
             throw new FrameException(
-                    "frame length must be at most max_frame_bytes="
+                    "frame body length must be in [0, max_frame_bytes="
                             + maxFrameBytes
-                            + ": header="
-                            + headerBytes
-                            + ", body="
+                            + "]: "
                             + bodyBytes);
         }
         return PREFIX_BYTES + headerBytes + bodyBytes;

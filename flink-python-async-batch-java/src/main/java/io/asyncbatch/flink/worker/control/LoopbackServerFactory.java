@@ -6,6 +6,8 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import org.apache.beam.model.pipeline.v1.Endpoints.ApiServiceDescriptor;
 import org.apache.beam.sdk.fn.server.GrpcContextHeaderAccessorProvider;
@@ -40,6 +42,7 @@ final class LoopbackServerFactory extends ServerFactory {
 
     private final ServerInterceptor authentication;
     private final Executor executor;
+    private final Queue<Server> started = new ConcurrentLinkedQueue<>();
 
     LoopbackServerFactory(String secret, Executor executor) {
         this.authentication = new SecretInterceptor(secret);
@@ -50,7 +53,8 @@ final class LoopbackServerFactory extends ServerFactory {
     public Server allocateAddressAndCreate(
             List<BindableService> services, ApiServiceDescriptor.Builder descriptor)
             throws IOException {
-        Server server = start(services, 0);
+        Server server = start(services);
+        started.add(server);
         descriptor.setUrl("127.0.0.1:" + server.getPort());
         return server;
     }
@@ -62,10 +66,17 @@ final class LoopbackServerFactory extends ServerFactory {
                 "Servers of an async batch worker take a free port, not " + descriptor.getUrl());
     }
 
-    private Server start(List<BindableService> services, int port) throws IOException {
+    /**
+     * Stops what was started, also servers that Beam forgot when one after them failed to start.
+     */
+    void stop() {
+        started.forEach(Server::shutdownNow);
+    }
+
+    private Server start(List<BindableService> services) throws IOException {
         InetAddress loopback = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
         NettyServerBuilder builder =
-                NettyServerBuilder.forAddress(new InetSocketAddress(loopback, port))
+                NettyServerBuilder.forAddress(new InetSocketAddress(loopback, 0))
                         .executor(executor)
                         .maxInboundMessageSize(MAX_MESSAGE_BYTES);
         for (BindableService service : services) {

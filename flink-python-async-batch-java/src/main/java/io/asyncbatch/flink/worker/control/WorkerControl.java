@@ -10,9 +10,11 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import javax.annotation.Nullable;
@@ -51,12 +53,14 @@ public final class WorkerControl implements AutoCloseable {
     private static final long METRICS_INTERVAL_SECONDS = 5;
     private static final long BUNDLE_END_MILLIS = 3_000;
     private static final long HARNESS_END_MILLIS = 1_000;
+    private static final long EXECUTOR_END_MILLIS = 1_000;
 
     private final String workerName;
     private final PipelineOptions pipelineOptions;
     @Nullable private final FlinkMetricContainer metrics;
     private final ExecutorService executor;
 
+    private LoopbackServerFactory servers;
     private WorkerEnvironmentFactory environment;
     private JobBundleFactory jobBundleFactory;
     private RemoteBundle bundle;
@@ -74,8 +78,13 @@ public final class WorkerControl implements AutoCloseable {
         this.workerName = workerName;
         this.pipelineOptions = pipelineOptions;
         this.metrics = metrics;
-        this.executor =
-                Executors.newCachedThreadPool(new ExecutorThreadFactory(workerName + "-control"));
+        this.executor = Executors.newCachedThreadPool(threads(workerName + "-control"));
+    }
+
+    /** Threads whose errors are logged. By default Flink's end the whole TaskManager. */
+    private static ThreadFactory threads(String name) {
+        return new ExecutorThreadFactory(
+                name, (thread, error) -> LOG.error("Thread {} failed", thread.getName(), error));
     }
 
     /**
@@ -89,13 +98,9 @@ public final class WorkerControl implements AutoCloseable {
         byte[] secretBytes = new byte[SECRET_BYTES];
         new SecureRandom().nextBytes(secretBytes);
         String secret = HexFormat.of().formatHex(secretBytes);
+        servers = new LoopbackServerFactory(secret, executor);
         environment =
-                new WorkerEnvironmentFactory(
-                        workerName,
-                        command,
-                        secret,
-                        new LoopbackServerFactory(secret, executor),
-                        timeoutMillis);
+                new WorkerEnvironmentFactory(workerName, command, secret, servers, timeoutMillis);
         // Beam finds its extensions by the context class loader, which is not the one of user jars.
         try (TemporaryClassLoaderContext ignored =
                 TemporaryClassLoaderContext.of(getClass().getClassLoader())) {
@@ -125,6 +130,11 @@ public final class WorkerControl implements AutoCloseable {
                     .<Exception>map(boot -> boot)
                     .orElse(e);
         }
+    }
+
+    /** Threads that live as long as the worker. */
+    public Executor executor() {
+        return executor;
     }
 
     /** The worker's process, if it could be started. */
@@ -168,9 +178,7 @@ public final class WorkerControl implements AutoCloseable {
      * bundle ends, which here is when the worker does.
      */
     private void pollMetrics(StageBundleFactory stage, String bundleId) {
-        metricsPoll =
-                Executors.newSingleThreadScheduledExecutor(
-                        new ExecutorThreadFactory(workerName + "-metrics"));
+        metricsPoll = Executors.newSingleThreadScheduledExecutor(threads(workerName + "-metrics"));
         metricsPoll.scheduleWithFixedDelay(
                 () -> {
                     BeamFnApi.InstructionRequest request =
@@ -248,7 +256,11 @@ public final class WorkerControl implements AutoCloseable {
                     closing.close();
                 }
             } finally {
+                if (servers != null) {
+                    servers.stop();
+                }
                 executor.shutdownNow();
+                executor.awaitTermination(EXECUTOR_END_MILLIS, TimeUnit.MILLISECONDS);
             }
         }
     }

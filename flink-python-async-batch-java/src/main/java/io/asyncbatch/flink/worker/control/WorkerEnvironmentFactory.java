@@ -31,7 +31,8 @@ final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentF
     /** Environment variable that hands the secret over; argv would show it to every user. */
     static final String SECRET_VARIABLE = "_ASYNC_BATCH_SECRET";
 
-    private static final Duration LIVENESS_CHECK = Duration.ofMillis(100);
+    private static final Duration NO_WAIT = Duration.ZERO;
+    private static final long LIVENESS_CHECK_MILLIS = 50;
 
     private final String workerName;
     private final WorkerCommand command;
@@ -93,7 +94,13 @@ final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentF
                         variables,
                         command.workingDirectory());
         process = started;
-        harness = new WatchedHarness(awaitHarness(workerId, started));
+        try {
+            harness = new WatchedHarness(awaitHarness(workerId, started));
+        } catch (Throwable t) {
+            // Before Beam closes its servers, which wait a minute for a client that is still there.
+            started.close();
+            throw t;
+        }
         return RemoteEnvironment.forHandler(environment, harness);
     }
 
@@ -107,15 +114,14 @@ final class WorkerEnvironmentFactory implements EnvironmentFactory, EnvironmentF
         long deadline = System.nanoTime() + timeoutMillis * 1_000_000;
         while (true) {
             try {
-                return clients.take(workerId, LIVENESS_CHECK);
+                return clients.take(workerId, NO_WAIT);
             } catch (TimeoutException e) {
-                if (!started.isAlive()) {
+                // Beam's pool waits for whole seconds or not at all.
+                if (started.awaitEnd(LIVENESS_CHECK_MILLIS)) {
                     throw new WorkerBootException("ended before it was ready", started);
                 }
                 if (System.nanoTime() - deadline >= 0) {
-                    throw new WorkerBootException(
-                            "did not connect within " + timeoutMillis + " ms (open_timeout)",
-                            started);
+                    throw new WorkerBootException("did not connect within open_timeout", started);
                 }
             }
         }

@@ -132,7 +132,10 @@ public final class WorkerProcess implements AutoCloseable {
         try {
             List<ProcessHandle> started = descendants();
             if (process.isAlive()) {
-                process.destroy();
+                // Not Process.destroy(): that also closes the pipes, which tells the worker that
+                // this
+                // JVM is dead.
+                process.toHandle().destroy();
                 interrupted |= !waitUninterrupted(TERMINATE_MILLIS);
             }
             started.forEach(ProcessHandle::destroyForcibly);

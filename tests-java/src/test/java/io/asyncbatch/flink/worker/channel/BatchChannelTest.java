@@ -95,6 +95,14 @@ class BatchChannelTest {
         assertThat(frame.body()).isEqualTo(body);
     }
 
+    /** The header has a bound of its own, so that a failure's traceback always gets through. */
+    @Test
+    void takesABodyOfExactlyTheLimit() throws Exception {
+        byte[] body = randomBytes((int) MAX_FRAME_BYTES);
+        write(FrameCodec.encodeHead(result(1), body.length), ByteBuffer.wrap(body));
+        assertThat(recorder.frames.take().body()).isEqualTo(body);
+    }
+
     @Test
     void putsFramesTogetherThatArriveByteByByte() throws Exception {
         byte[] body = randomBytes(40);

@@ -20,8 +20,10 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+@Timeout(60)
 class ConnectionListenerTest {
 
     private static final byte[] TOKEN = {1, 2, 3, 4};
@@ -117,8 +119,6 @@ class ConnectionListenerTest {
                         temporary.resolve("d".repeat(ConnectionListener.MAX_SOCKET_PATH_BYTES)));
         try (ConnectionListener listener =
                 ConnectionListener.listen(List.of(tooLong, temporary), TOKEN)) {
-            assertThat(listener.socketPath().orElseThrow())
-                    .hasParent(listener.socketPath().orElseThrow().getParent());
             assertThat(listener.socketPath().orElseThrow().getParent()).hasParent(temporary);
         }
         assertThat(tooLong).isEmptyDirectory();
