@@ -71,6 +71,7 @@ class SessionCluster:
             "taskmanager.bind-host: 127.0.0.1",
             "taskmanager.memory.process.size: 1500m",
             "taskmanager.numberOfTaskSlots: 2",
+            "metrics.fetcher.update-interval: 500",
             "rest.address: 127.0.0.1",
             "rest.bind-address: 127.0.0.1",
             "rest.port: %d" % self.rest_port,
@@ -142,6 +143,10 @@ class SessionCluster:
         """The process id of the TaskManager."""
         (file,) = self._pid_directory.glob("flink-*-taskexecutor.pid")
         return int(file.read_text().split()[-1])
+
+    def task_manager_log(self) -> str:
+        (file,) = self.logs.glob("flink-*-taskexecutor-*.log")
+        return file.read_text(encoding="utf-8", errors="replace")
 
     def workers(self) -> list[int]:
         """The process ids of all workers of this cluster."""

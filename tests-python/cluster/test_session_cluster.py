@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -71,14 +72,47 @@ def endless(cluster: SessionCluster) -> Any:
     job = cluster.submit("endless.py", *PYTHON)
     until(lambda: cluster.state(job) == "RUNNING" and _all_running(cluster, job), "the job's start")
     yield job
-    if cluster.state(job) in ("RUNNING", "RESTARTING"):
+    if cluster.state(job) == "RUNNING":
         cluster.rest("/jobs/%s?mode=cancel" % job, method="PATCH")
-        until(lambda: not cluster.workers(), "the worker's end")
+        until(lambda: cluster.state(job) in ("CANCELED", "FAILED"), "the job's end")
 
 
 def _all_running(cluster: SessionCluster, job: str) -> bool:
     vertices = cluster.rest("/jobs/%s" % job)["vertices"]
     return all(vertex["status"] == "RUNNING" for vertex in vertices)
+
+
+def test_what_the_function_logs_and_prints_is_in_the_log_of_the_task_manager(
+    cluster: SessionCluster, endless: str
+) -> None:
+    lines = until(
+        lambda: [
+            line for line in cluster.task_manager_log().splitlines() if "the function" in line
+        ],
+        "the worker's first log record",
+    )
+    assert any(" WARN " in line and "a warning of the function" in line for line in lines)
+    until(
+        lambda: "a line that the function printed" in cluster.task_manager_log(), "the printed line"
+    )
+
+
+def test_metrics_of_the_function_and_of_the_operator_are_metrics_of_flink(
+    cluster: SessionCluster, endless: str
+) -> None:
+    (vertex,) = (v["id"] for v in cluster.rest("/jobs/%s" % endless)["vertices"])
+    path = "/jobs/%s/vertices/%s/subtasks/metrics" % (endless, vertex)
+
+    def values(suffix: str) -> list[float]:
+        names = [m["id"] for m in cluster.rest(path) if m["id"].endswith("." + suffix)]
+        if not names:
+            return []
+        return [m["max"] for m in cluster.rest("%s?get=%s" % (path, names[0]))]
+
+    assert until(lambda: values("answer"), "the gauge") == [42]
+    until(lambda: [v for v in values("calls") if v > 10], "the counter's growth")
+    until(lambda: values("inflightBatches") == [10], "the operator's gauge")
+    until(lambda: [v for v in values("totalBatchesProcessed") if v > 0], "the operator's counter")
 
 
 def test_nothing_listens_on_another_address_than_loopback(
@@ -162,6 +196,7 @@ def test_a_killed_worker_fails_its_job_with_its_exit_status(
     failure = cluster.rest("/jobs/%s/exceptions" % endless)["exceptionHistory"]["entries"][0]
     assert "PythonWorkerDiedException" in failure["stacktrace"]
     assert "exit status 137 (killed by signal 9)" in failure["stacktrace"]
+    assert "WARNING root: a warning of the function" in failure["stacktrace"]
     until(lambda: _left_behind(cluster) == [], "the clean-up")
 
 
@@ -179,20 +214,24 @@ def test_cancelling_a_job_leaves_nothing_behind(
     until(lambda: _left_behind(cluster) == [], "the clean-up")
 
 
-def _left_behind(cluster: SessionCluster) -> list[str]:
-    """Files and threads of workers that are still there."""
-    files = [
+def _files(cluster: SessionCluster) -> list[str]:
+    """Files of workers that are still there."""
+    return [
         str(path)
         for pattern in ("async-batch-*", "python-dist-*")
         for path in cluster.temporary.glob("**/" + pattern)
     ]
+
+
+def _left_behind(cluster: SessionCluster) -> list[str]:
+    """Files and threads of workers that are still there."""
     threads = [
         comm
         for task in Path("/proc/%d/task" % cluster.task_manager()).iterdir()
         for comm in [_thread_name(task)]
         if comm.startswith("python-worker")
     ]
-    return files + threads
+    return _files(cluster) + threads
 
 
 def _thread_name(task: Path) -> str:
@@ -200,3 +239,28 @@ def _thread_name(task: Path) -> str:
         return (task / "comm").read_text().strip()
     except OSError:
         return ""
+
+
+def test_finished_jobs_release_their_classes(cluster: SessionCluster) -> None:
+    """Each job loads its classes anew, tens of megabytes of a TaskManager's 256 of metaspace."""
+    for _ in range(3):
+        cluster.flink_run("bounded.py", *PYTHON)
+
+    def class_loaders() -> int:
+        pid = str(cluster.task_manager())
+        subprocess.run(["jcmd", pid, "GC.run"], check=True, stdout=subprocess.DEVNULL)
+        statistics = subprocess.run(
+            ["jcmd", pid, "VM.classloader_stats"], check=True, stdout=subprocess.PIPE
+        )
+        return statistics.stdout.count(b"ChildFirstClassLoader")
+
+    until(lambda: class_loaders() <= 2, "the release of the jobs' class loaders")
+
+
+def test_a_task_manager_that_is_killed_leaves_nothing_behind(
+    cluster: SessionCluster, endless: str
+) -> None:
+    (worker,) = cluster.workers()
+    os.kill(cluster.task_manager(), signal.SIGKILL)
+    until(lambda: not Path("/proc/%d" % worker).exists(), "the worker's end")
+    until(lambda: _files(cluster) == [], "the clean-up")

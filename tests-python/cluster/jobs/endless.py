@@ -1,16 +1,25 @@
 """Keeps ten batches in flight until it is cancelled."""
 
 import asyncio
+import logging
 from typing import List
 
 from pyflink.common import Time, Types, WatermarkStrategy
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
 
 
 class Slow(AsyncBatchFunction):
+    def open(self, runtime_context: RuntimeContext) -> None:
+        logging.warning("a warning of the function")
+        print("a line that the function printed")
+        metrics = runtime_context.get_metrics_group()
+        self._calls = metrics.counter("calls")
+        metrics.gauge("answer", lambda: 42)
+
     async def async_invoke_batch(self, inputs: List[int]) -> List[int]:
+        self._calls.inc()
         await asyncio.sleep(0.5)
         return inputs
 
