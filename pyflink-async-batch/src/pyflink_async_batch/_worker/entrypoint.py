@@ -14,7 +14,7 @@ import os
 import sys
 from typing import ContextManager, Dict, List, Optional
 
-from pyflink_async_batch._worker import jvm_watch, secrets
+from pyflink_async_batch._worker import jvm_watch, worker_secrets
 
 # Marks a line on the standard error as a log record that Beam's logging service carries as well.
 # The operator knows the mark; see WorkerOutput.
@@ -45,7 +45,7 @@ def _provision(worker_id: str, endpoint: str) -> Dict[str, str]:
         stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel=channel)
         info = stub.GetProvisionInfo(
             beam_provision_api_pb2.GetProvisionInfoRequest(),
-            metadata=[("worker_id", worker_id), secrets.header()],
+            metadata=[("worker_id", worker_id), worker_secrets.header()],
         ).info
     options = json.dumps(json_format.MessageToDict(info.pipeline_options))
     return {
@@ -110,8 +110,8 @@ def main(argv: Optional[List[str]] = None) -> None:
     os.setpgid(0, 0)
     jvm_watch.start()
     _reach_the_operator_without_a_proxy()
-    secrets.take_from_environment()
-    secrets.add_to_beam_channels()
+    worker_secrets.take_from_environment()
+    worker_secrets.add_to_beam_channels()
     os.environ.update(_provision(arguments.id, arguments.provision_endpoint))
 
     # Importing registers the ASYNC_BATCH transform.

@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Set, Tuple
 from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
 
 from pyflink_async_batch._proto import async_batch_pb2
-from pyflink_async_batch._worker import failures, runtime_context, secrets
+from pyflink_async_batch._worker import failures, runtime_context, worker_secrets
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.batch_invocation import Answerer, BatchInvocation
 from pyflink_async_batch._worker.frame_channel import FrameChannel
@@ -76,7 +76,9 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._leave = loop.create_future()
         await self._connect()
-        self._channel.send(FrameHeader(kind=async_batch_pb2.HELLO, token=secrets.take_token()))
+        self._channel.send(
+            FrameHeader(kind=async_batch_pb2.HELLO, token=worker_secrets.take_token())
+        )
         opened = self._open_function()
         if opened:
             self._channel.send(FrameHeader(kind=async_batch_pb2.READY))

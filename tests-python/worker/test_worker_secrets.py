@@ -5,19 +5,19 @@ import subprocess
 import sys
 
 import pytest
-from pyflink_async_batch._worker import secrets
+from pyflink_async_batch._worker import worker_secrets
 
 
 @pytest.fixture(autouse=True)
 def given_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_ASYNC_BATCH_SECRET", "the-secret")
     monkeypatch.setenv("_ASYNC_BATCH_TOKEN", "0a0b")
-    monkeypatch.setattr(secrets, "_secret", None)
-    monkeypatch.setattr(secrets, "_token", None)
+    monkeypatch.setattr(worker_secrets, "_secret", None)
+    monkeypatch.setattr(worker_secrets, "_token", None)
 
 
 def test_nothing_that_the_user_starts_inherits_them() -> None:
-    secrets.take_from_environment()
+    worker_secrets.take_from_environment()
     child = subprocess.run(
         [sys.executable, "-c", "import os; print([k for k in os.environ if 'ASYNC_BATCH' in k])"],
         env=os.environ,
@@ -28,16 +28,16 @@ def test_nothing_that_the_user_starts_inherits_them() -> None:
 
 
 def test_the_token_can_be_used_once() -> None:
-    secrets.take_from_environment()
-    assert secrets.take_token() == b"\x0a\x0b"
+    worker_secrets.take_from_environment()
+    assert worker_secrets.take_token() == b"\x0a\x0b"
     with pytest.raises(RuntimeError, match="used already"):
-        secrets.take_token()
+        worker_secrets.take_token()
 
 
 def test_a_worker_cannot_be_started_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("_ASYNC_BATCH_TOKEN")
     with pytest.raises(SystemExit, match="started by the operator only"):
-        secrets.take_from_environment()
+        worker_secrets.take_from_environment()
 
 
 def test_beams_calls_carry_the_secret_beside_the_worker_id(
@@ -47,8 +47,8 @@ def test_beams_calls_carry_the_secret_beside_the_worker_id(
 
     interceptor_class = worker_id_interceptor.WorkerIdInterceptor
     monkeypatch.setattr(interceptor_class, "_intercept", interceptor_class._intercept)
-    secrets.take_from_environment()
-    secrets.add_to_beam_channels()
+    worker_secrets.take_from_environment()
+    worker_secrets.add_to_beam_channels()
     seen = []
 
     class Details:
