@@ -13,7 +13,7 @@ from codec_types import LOCAL_DATE, LOCAL_DATETIME, LOCAL_TIME, schema_of
 from pyflink.common import Row, Types
 from pyflink.common.time import Instant
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
-from pyflink_async_batch._worker.result_encoder import InvalidResult, ResultEncoder
+from pyflink_async_batch._worker.result_encoder import MisfitResultError, ResultEncoder
 
 UTC = datetime.timezone.utc
 PAIR = Types.ROW_NAMED(["a", "b"], [Types.INT(), Types.STRING()])
@@ -211,7 +211,7 @@ REFUSED = [
     ("type_info", "results", "index", "path", "found"), REFUSED, ids=range(len(REFUSED))
 )
 def test_refused(type_info, results, index, path, found):
-    with pytest.raises(InvalidResult) as caught:
+    with pytest.raises(MisfitResultError) as caught:
         ResultEncoder(schema_of(type_info)).encode(results)
     error = caught.value
     assert isinstance(error, TypeError)
@@ -223,16 +223,16 @@ def test_refused(type_info, results, index, path, found):
 
 
 def test_the_error_is_bounded_and_holds_no_composite_value():
-    with pytest.raises(InvalidResult) as caught:
+    with pytest.raises(MisfitResultError) as caught:
         ResultEncoder(schema_of(Types.LONG())).encode(["secret" * 100_000])
     assert len(str(caught.value)) < 250
-    with pytest.raises(InvalidResult) as caught:
+    with pytest.raises(MisfitResultError) as caught:
         ResultEncoder(schema_of(Types.LONG())).encode([{"secret": 1}])
     assert "secret" not in str(caught.value)
 
 
 def test_the_error_pickles():
-    error = pickle.loads(pickle.dumps(InvalidResult(1, "a", "LONG", "str")))
+    error = pickle.loads(pickle.dumps(MisfitResultError(1, "a", "LONG", "str")))
     assert (error.index, error.path) == (1, "a")
     assert "Result 1" in str(error)
 

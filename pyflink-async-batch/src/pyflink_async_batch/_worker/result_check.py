@@ -1,10 +1,13 @@
-"""Checks what the user's function returned for a batch, before it is encoded."""
+"""Checks what the user's function returned for a batch, before it is encoded.
+
+Here lives also the base of the errors about what a function returned.
+"""
 
 from typing import Any, List
 
 
 class InvalidResultError(TypeError):
-    """The function returned something else than one output per input."""
+    """What the function returned cannot be the results of its batch, one for each input."""
 
 
 def check(results: Any, method: str, row_count: int) -> List[Any]:

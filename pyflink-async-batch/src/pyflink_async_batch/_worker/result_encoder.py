@@ -1,22 +1,20 @@
-"""Encodes what the user's function returned as record batches for the operator."""
+"""Encodes what the user's function returned as record batches for the operator.
+
+Here lives also the error about a single result that does not fit ``output_type``.
+"""
 
 from typing import Any, List, Union
 
 import pyarrow as pa
 
-from pyflink_async_batch._worker.batch_decoder import read_schema
-from pyflink_async_batch._worker.element_types import (
-    LAYOUT_KEY,
-    Misfit,
-    composite_type,
-    element_type,
-    logical_type,
-)
+from pyflink_async_batch._worker.element_type import Misfit
+from pyflink_async_batch._worker.result_check import InvalidResultError
+from pyflink_async_batch._worker.schema_types import Layout
 
-__all__ = ["InvalidResult", "ResultEncoder"]
+__all__ = ["MisfitResultError", "ResultEncoder"]
 
 
-class InvalidResult(TypeError):  # noqa: N818 - the users' errors are named so
+class MisfitResultError(InvalidResultError):
     """A result does not fit ``output_type``.
 
     :param index: position of the result in the list that the function returned
@@ -43,34 +41,24 @@ class ResultEncoder:
     """Encodes batches of one schema. Keeps nothing between calls; used by the event loop.
 
     Which values a type takes beside PyFlink's own is said by its class in
-    :mod:`~pyflink_async_batch._worker.element_types`.
+    :mod:`~pyflink_async_batch._worker.scalar_types` or
+    :mod:`~pyflink_async_batch._worker.nested_types`.
 
     :param schema: the operator's output schema, or the bytes of its Arrow IPC message
     """
 
     def __init__(self, schema: Union[pa.Schema, bytes]) -> None:
-        self._schema = read_schema(schema)
-        self._layout = logical_type(self._schema.metadata, LAYOUT_KEY)
-        fields = [self._schema.field(i) for i in range(len(self._schema.names))]
-        if self._layout == "VALUE":
-            self._nullable = fields[0].nullable
-            self._value = element_type(fields[0])
-        else:
-            self._composite = composite_type(self._layout, None, fields)
+        self._layout = Layout(schema)
 
     def encode(self, results: List[Any]) -> pa.Buffer:
         """Returns one encapsulated Arrow IPC record batch message of the results.
 
-        :raise InvalidResult: for the first result found that does not fit
+        :raise MisfitResultError: for the first result found that does not fit
         """
         try:
-            if self._layout == "VALUE":
-                columns = [self._value.encode(results, self._nullable)]
-            else:
-                self._composite.refuse_null(results)
-                columns = self._composite.encode_columns(results)
+            columns = self._layout.encode(results)
         except Misfit as misfit:
-            raise InvalidResult(
+            raise MisfitResultError(
                 misfit.position, misfit.path, misfit.expected, misfit.found
             ) from None
-        return pa.RecordBatch.from_arrays(columns, schema=self._schema).serialize()
+        return pa.RecordBatch.from_arrays(columns, schema=self._layout.schema).serialize()
