@@ -1,6 +1,7 @@
 """What a call changes in the environment, and which environments it refuses."""
 
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,14 @@ class TestBundledJar:
             bundled_jar_url(tmp_path)
         with pytest.raises(UnsupportedEnvironmentError, match="found none"):
             bundled_jar_url(tmp_path / "missing")
+
+    def test_is_unpacked_from_a_wheel_that_is_imported_as_it_is(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "package.whl", "w") as wheel:
+            wheel.writestr("package/lib/flink-python-async-batch-1.2.jar", b"the jar")
+        lib = zipfile.Path(tmp_path / "package.whl", "package/lib/")
+        url = bundled_jar_url(lib)
+        assert Path(url[len("file://") :]).read_bytes() == b"the jar"
+        assert bundled_jar_url(lib) == url
 
     def test_more_than_one(self, tmp_path: Path) -> None:
         (tmp_path / "flink-python-async-batch-1.jar").touch()

@@ -49,6 +49,13 @@ def test_shipped_dependencies_reach_the_worker(cluster: SessionCluster, tmp_path
     assert "answer: module requirement archive" in output
 
 
+def test_the_wheel_itself_can_be_shipped(cluster: SessionCluster) -> None:
+    (wheel,) = (Path(__file__).resolve().parents[2] / "dist").glob("pyflink_async_batch-*.whl")
+    output = cluster.flink_run("origin.py", *PYTHON, "-pyfs", str(wheel))
+    (origin,) = [line for line in output.splitlines() if line.startswith("origin:")]
+    assert wheel.name in origin
+
+
 def _wheel(directory: Path) -> Path:
     """A wheel with one module, made without any build tool."""
     wheel = directory / "shipped_requirement-1.0-py3-none-any.whl"

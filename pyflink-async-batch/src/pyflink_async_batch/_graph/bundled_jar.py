@@ -1,7 +1,11 @@
 """Finds the jar that travels inside the wheel and adds it to a job."""
 
+import atexit
+import fnmatch
+from contextlib import ExitStack
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, Optional
 
 from pyflink.common import Configuration
 from pyflink.java_gateway import get_gateway
@@ -9,25 +13,44 @@ from pyflink.util.java_utils import add_jars_to_context_class_loader
 
 from pyflink_async_batch.errors import UnsupportedEnvironmentError
 
-_LIB = Path(__file__).resolve().parent.parent / "lib"
 _PATTERN = "flink-python-async-batch-*.jar"
 
 
-def bundled_jar_url(lib: Path = _LIB) -> str:
+def bundled_jar_url(lib: Optional[Any] = None) -> str:
     """
-    :param lib: The directory that holds the jar.
+    :param lib: The directory that holds the jar, a path or an importlib ``Traversable``; by default
+                the one of the installed package.
     :return: The URL of the jar with the operator.
     :raises UnsupportedEnvironmentError: There is no such jar, or more than one.
     """
-    jars = sorted(lib.glob(_PATTERN))
+    directory = resources.files("pyflink_async_batch") / "lib" if lib is None else lib
+    entries = list(directory.iterdir()) if directory.is_dir() else []
+    jars = [entry for entry in entries if fnmatch.fnmatch(entry.name, _PATTERN)]
     if len(jars) != 1:
-        found = ", ".join(jar.name for jar in jars) or "none"
+        found = ", ".join(sorted(jar.name for jar in jars)) or "none"
         raise UnsupportedEnvironmentError(
-            f"Expected exactly one jar named '{_PATTERN}' in '{lib}', found {found}. The "
+            f"Expected exactly one jar named '{_PATTERN}' in '{directory}', found {found}. The "
             "installation of pyflink-async-batch is damaged, or this is a source tree in which "
             "the wheel was not built yet: install the wheel again."
         )
-    return jars[0].as_uri()
+    (jar,) = jars
+    return jar.as_uri() if isinstance(jar, Path) else _unpacked(jar).as_uri()
+
+
+_unpacked_jars: Dict[str, Path] = {}
+
+
+def _unpacked(jar: Any) -> Path:
+    """
+    The jar as a file of its own, until this process ends. A wheel that came by ``-pyfs`` is
+    imported from without being unpacked.
+    """
+    key = str(jar)
+    if key not in _unpacked_jars:
+        files = ExitStack()
+        atexit.register(files.close)
+        _unpacked_jars[key] = files.enter_context(resources.as_file(jar))
+    return _unpacked_jars[key]
 
 
 def add_bundled_jar(j_configuration: Any) -> None:
