@@ -250,7 +250,7 @@ def _thread_name(task: Path) -> str:
 
 def test_finished_jobs_release_their_classes(cluster: SessionCluster) -> None:
     """Each job loads its classes anew, tens of megabytes of a TaskManager's 256 of metaspace."""
-    for _ in range(3):
+    for _ in range(6):
         cluster.flink_run("bounded.py", *PYTHON)
 
     def class_loaders() -> int:
@@ -261,7 +261,9 @@ def test_finished_jobs_release_their_classes(cluster: SessionCluster) -> None:
         )
         return statistics.stdout.count(b"ChildFirstClassLoader")
 
-    until(lambda: class_loaders() <= 2, "the release of the jobs' class loaders")
+    # The JVM itself keeps some of the last: caches that hold what they saw last, such as that of
+    # the records' methods, and compiled code of threads that wait in it. That does not add up.
+    until(lambda: class_loaders() <= 3, "the release of the jobs' class loaders")
 
 
 def test_a_task_manager_that_is_killed_leaves_nothing_behind(

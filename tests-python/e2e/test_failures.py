@@ -277,33 +277,24 @@ def test_results_must_be_as_many_as_inputs(
 
 
 @pytest.mark.parametrize(
-    ("value", "output_type"),
+    ("value", "others", "output_type"),
     [
-        ("two", Types.INT()),
-        (2**31, Types.INT()),
-        (-(2**63) - 1, Types.LONG()),
-        (128, Types.BYTE()),
-        (1.5, Types.INT()),
-        (float("nan"), Types.LONG()),
-        (2, Types.STRING()),
-        ("\ud800", Types.STRING()),
-        ([1], Types.ROW([Types.INT(), Types.INT()])),
-        ({"a": "b"}, Types.MAP(Types.STRING(), Types.INT())),
+        ("two", 1, Types.INT()),
+        (2**31, 1, Types.INT()),
+        (-(2**63) - 1, 1, Types.LONG()),
+        (128, 1, Types.BYTE()),
+        (1.5, 1, Types.INT()),
+        (float("nan"), 1, Types.LONG()),
+        (2, "one", Types.STRING()),
+        ("\ud800", "one", Types.STRING()),
+        ([1], [1, 2], Types.ROW([Types.INT(), Types.INT()])),
+        ({"a": "b"}, {"a": 1}, Types.MAP(Types.STRING(), Types.INT())),
     ],
     ids=str,
 )
 def test_results_must_fit_the_output_type(
-    wait_batch: Any, numbers: Any, failure_of: Any, value: Any, output_type: Any
+    wait_batch: Any, numbers: Any, failure_of: Any, value: Any, others: Any, output_type: Any
 ) -> None:
-    fits = {
-        "Integer": 1,
-        "Long": 1,
-        "Byte": 1,
-        "String": "one",
-        "Row(f0: Integer, f1: Integer)": (1, 2),
-    }
-    others = fits.get(str(output_type.get_java_type_info()), {"a": 1})
-
     def make_results(inputs: list[int]) -> list[Any]:
         return [others, others, value, others]
 

@@ -28,7 +28,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private final DataStream<IN> input;
     private final TypeInformation<OUT> outputType;
 
-    private String name = "async batch wait operator";
+    private String name;
     private PythonFunction function;
     private OutputMode outputMode;
     private int batchSize;
@@ -36,7 +36,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long timeoutMillis;
     private int capacity;
     private long maxBatchBytes;
-    private long maxFrameBytes = WorkerLimits.DEFAULT_FRAME_BYTES;
+    private long maxFrameBytes;
     private long openTimeoutMillis;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {

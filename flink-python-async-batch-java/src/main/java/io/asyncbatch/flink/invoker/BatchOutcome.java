@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.invoker;
 
 import java.util.List;
+import java.util.Objects;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -24,7 +25,12 @@ public sealed interface BatchOutcome<OUT> {
      *
      * @param cause what to show the user; the job's exception chain ends with it
      */
-    record Failure<OUT>(Throwable cause) implements BatchOutcome<OUT> {}
+    record Failure<OUT>(Throwable cause) implements BatchOutcome<OUT> {
+
+        public Failure {
+            Objects.requireNonNull(cause, "cause");
+        }
+    }
 
     static <OUT> BatchOutcome<OUT> success(List<OUT> results) {
         return new Success<>(results);

@@ -16,27 +16,22 @@ final class FunctionDescription {
 
     private FunctionDescription() {}
 
-    static UserDefinedAsyncBatchFunction describe(
+    /** All but what depends on the worker process. */
+    static UserDefinedAsyncBatchFunction.Builder describe(
             PythonFunction function,
             TypeInformation<?> inputType,
             TypeInformation<?> outputType,
-            RuntimeContext runtimeContext,
-            ConnectionListener listener,
-            long maxFrameBytes,
-            boolean metricsEnabled)
-            throws IOException {
+            RuntimeContext runtimeContext) {
         return UserDefinedAsyncBatchFunction.newBuilder()
                 .setFunctionType(FunctionType.ASYNC_BATCH)
                 .setPayload(ByteString.copyFrom(function.pickled()))
                 .setFunctionName(function.className())
                 .setRuntimeContext(describe(runtimeContext))
-                .setChannel(describe(listener, maxFrameBytes))
                 .setInputSchema(
                         ByteString.copyFrom(ArrowSchemas.toBytes(ArrowSchemas.forType(inputType))))
                 .setOutputSchema(
-                        ByteString.copyFrom(ArrowSchemas.toBytes(ArrowSchemas.forType(outputType))))
-                .setMetricsEnabled(metricsEnabled)
-                .build();
+                        ByteString.copyFrom(
+                                ArrowSchemas.toBytes(ArrowSchemas.forType(outputType))));
     }
 
     private static io.asyncbatch.flink.proto.RuntimeContext describe(RuntimeContext context) {
@@ -52,7 +47,8 @@ final class FunctionDescription {
                 .build();
     }
 
-    private static BatchChannel describe(ConnectionListener listener, long maxFrameBytes)
+    /** How the worker reaches the operator. */
+    static BatchChannel describe(ConnectionListener listener, long maxFrameBytes)
             throws IOException {
         BatchChannel.Builder channel = BatchChannel.newBuilder().setMaxFrameBytes(maxFrameBytes);
         listener.socketPath().ifPresent(path -> channel.setUnixSocketPath(path.toString()));

@@ -26,11 +26,7 @@ public final class PythonWorkerDiedException extends Exception {
                         + ") with "
                         + batchesInFlight
                         + " batches in flight"
-                        + describeOutput(process.outputTail()),
+                        + process.describeOutput(),
                 cause);
-    }
-
-    private static String describeOutput(String tail) {
-        return tail.isEmpty() ? "" : ". The end of its output:\n" + tail;
     }
 }

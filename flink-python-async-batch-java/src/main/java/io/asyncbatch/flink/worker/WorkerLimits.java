@@ -13,9 +13,6 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public record WorkerLimits(long openTimeoutMillis, long maxFrameBytes) implements Serializable {
 
-    /** Holds several batches of the default {@code max_batch_bytes}' size. */
-    public static final long DEFAULT_FRAME_BYTES = 64L * 1024 * 1024;
-
     /** A frame has to fit into one direct buffer. */
     public static final long LARGEST_FRAME_BYTES = Integer.MAX_VALUE - 16L * 1024 * 1024;
 

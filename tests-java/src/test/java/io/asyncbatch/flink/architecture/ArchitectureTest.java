@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
@@ -112,7 +113,7 @@ class ArchitectureTest {
                 .and()
                 .areTopLevelClasses()
                 .and()
-                .resideInAnyPackage(ROOT + ".operator..", ROOT + ".metrics..", ROOT + ".invoker..")
+                .resideOutsideOfPackage(GENERATED)
                 .should()
                 .beAnnotatedWith(Internal.class)
                 .orShould()
@@ -160,6 +161,8 @@ class ArchitectureTest {
                 .callMethod(Thread.class, "sleep", long.class)
                 .orShould()
                 .callMethod(Thread.class, "sleep", long.class, int.class)
+                .orShould()
+                .callMethod(TimeUnit.class, "sleep", long.class)
                 .check(everything);
     }
 }

@@ -16,19 +16,20 @@ public final class WorkerBootException extends IOException {
                         + what
                         + ": "
                         + process.describeState()
-                        + describeOutput(process.outputTail()));
+                        + describe(process.describeOutput()));
     }
 
-    private static String describeOutput(String tail) {
-        if (tail.isEmpty()) {
+    private static String describe(String output) {
+        if (output.isEmpty()) {
             return "; it printed nothing";
         }
-        String hint =
-                tail.contains("No module named pyflink_async_batch")
-                                || tail.contains("No module named 'pyflink_async_batch'")
-                        ? "\nInstall pyflink-async-batch for the interpreter that"
-                                + " 'python.executable' names, or ship it with -pyfs."
-                        : "";
-        return hint + "\nThe end of its output:\n" + tail;
+        boolean notInstalled =
+                output.contains("No module named pyflink_async_batch")
+                        || output.contains("No module named 'pyflink_async_batch'");
+        return notInstalled
+                ? "\nInstall pyflink-async-batch for the interpreter that 'python.executable'"
+                        + " names, or ship its wheel with -pyfs."
+                        + output
+                : output;
     }
 }

@@ -2,8 +2,7 @@ package io.asyncbatch.flink.worker.control;
 
 import io.asyncbatch.flink.proto.UserDefinedAsyncBatchFunction;
 import io.asyncbatch.flink.worker.process.WorkerProcess;
-import java.security.SecureRandom;
-import java.util.HexFormat;
+import io.asyncbatch.flink.worker.process.WorkerSecret;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,7 +48,6 @@ public final class WorkerControl implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(WorkerControl.class);
 
-    private static final int SECRET_BYTES = 32;
     private static final long METRICS_INTERVAL_SECONDS = 5;
     private static final long BUNDLE_END_MILLIS = 3_000;
     private static final long HARNESS_END_MILLIS = 1_000;
@@ -95,9 +93,7 @@ public final class WorkerControl implements AutoCloseable {
     public void open(
             WorkerCommand command, UserDefinedAsyncBatchFunction function, long timeoutMillis)
             throws Exception {
-        byte[] secretBytes = new byte[SECRET_BYTES];
-        new SecureRandom().nextBytes(secretBytes);
-        String secret = HexFormat.of().formatHex(secretBytes);
+        String secret = WorkerSecret.random().hex();
         servers = new LoopbackServerFactory(secret, executor);
         environment =
                 new WorkerEnvironmentFactory(workerName, command, secret, servers, timeoutMillis);

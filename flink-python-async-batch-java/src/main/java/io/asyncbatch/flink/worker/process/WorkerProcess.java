@@ -108,9 +108,10 @@ public final class WorkerProcess implements AutoCloseable {
     }
 
     /**
-     * The last lines that the process printed or logged, after a short wait for the rest of them.
+     * The last lines that the process printed or logged, after a short wait for the rest of them,
+     * as a paragraph of an error message. Empty if there are none.
      */
-    public String outputTail() {
+    public String describeOutput() {
         if (!process.isAlive()) {
             try {
                 output.awaitEnd(OUTPUT_END_MILLIS);
@@ -118,7 +119,8 @@ public final class WorkerProcess implements AutoCloseable {
                 Thread.currentThread().interrupt();
             }
         }
-        return output.tail();
+        String tail = output.tail();
+        return tail.isEmpty() ? "" : "\nThe end of its output:\n" + tail;
     }
 
     /**

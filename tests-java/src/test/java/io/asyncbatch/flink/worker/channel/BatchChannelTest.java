@@ -4,13 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
+import io.asyncbatch.flink.worker.channel.ChannelPeer.Frame;
 import java.io.IOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
@@ -39,10 +36,8 @@ class BatchChannelTest {
 
     private final BufferAllocator allocator = new RootAllocator();
     private final Recorder recorder = new Recorder();
-    private SocketChannel worker;
+    private ChannelPeer worker;
     private BatchChannel channel;
-
-    private record Frame(FrameHeader header, byte[] body) {}
 
     private static final class Recorder implements BatchChannel.Listener {
 
@@ -66,14 +61,10 @@ class BatchChannelTest {
 
     @BeforeEach
     void connect() throws IOException {
-        UnixDomainSocketAddress address = UnixDomainSocketAddress.of(temporary.resolve("s"));
-        try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
-            server.bind(address);
-            worker = SocketChannel.open(address);
-            channel =
-                    BatchChannel.start(
-                            server.accept(), MAX_FRAME_BYTES, allocator, recorder, "channel");
-        }
+        worker = ChannelPeer.connect(temporary);
+        channel =
+                BatchChannel.start(
+                        worker.operatorEnd(), MAX_FRAME_BYTES, allocator, recorder, "channel");
     }
 
     @AfterEach
@@ -89,7 +80,7 @@ class BatchChannelTest {
     @ValueSource(ints = {0, 1, 1000, 256 * 1024, 3 * 1024 * 1024})
     void handsOnWhatTheWorkerSends(int bodyBytes) throws Exception {
         byte[] body = randomBytes(bodyBytes);
-        write(FrameCodec.encodeHead(result(7), bodyBytes), ByteBuffer.wrap(body));
+        worker.write(result(7), body);
         Frame frame = recorder.frames.take();
         assertThat(frame.header()).isEqualTo(result(7));
         assertThat(frame.body()).isEqualTo(body);
@@ -99,7 +90,7 @@ class BatchChannelTest {
     @Test
     void takesABodyOfExactlyTheLimit() throws Exception {
         byte[] body = randomBytes((int) MAX_FRAME_BYTES);
-        write(FrameCodec.encodeHead(result(1), body.length), ByteBuffer.wrap(body));
+        worker.write(result(1), body);
         assertThat(recorder.frames.take().body()).isEqualTo(body);
     }
 
@@ -127,9 +118,7 @@ class BatchChannelTest {
                                 for (int i = 1; i <= count; i++) {
                                     byte[] body = new byte[random.nextInt(20_000)];
                                     Arrays.fill(body, (byte) i);
-                                    write(
-                                            FrameCodec.encodeHead(result(i), body.length),
-                                            ByteBuffer.wrap(body));
+                                    worker.write(result(i), body);
                                 }
                             } catch (IOException e) {
                                 throw new IllegalStateException(e);
@@ -162,7 +151,7 @@ class BatchChannelTest {
         }
         assertThat(released).hasValueLessThan(frames);
         for (int i = 1; i <= frames; i++) {
-            Frame frame = readFrame();
+            Frame frame = worker.read();
             assertThat(frame.header().getBatchId()).isEqualTo(i);
             assertThat(frame.body()).isEqualTo(body);
         }
@@ -230,28 +219,6 @@ class BatchChannelTest {
         assertThat(recorder.closed.get().orElseThrow())
                 .isInstanceOf(FrameException.class)
                 .hasMessageContaining("cannot be parsed");
-    }
-
-    private Frame readFrame() throws IOException {
-        ByteBuffer prefix = readFully(FrameCodec.PREFIX_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        FrameHeader header = FrameHeader.parseFrom(readFully(prefix.getInt(0)));
-        return new Frame(header, readFully((int) prefix.getLong(4)).array());
-    }
-
-    private ByteBuffer readFully(int count) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(count);
-        while (buffer.hasRemaining()) {
-            assertThat(worker.read(buffer)).isNotNegative();
-        }
-        return buffer.flip();
-    }
-
-    private void write(ByteBuffer... buffers) throws IOException {
-        for (ByteBuffer buffer : buffers) {
-            while (buffer.hasRemaining()) {
-                worker.write(buffer);
-            }
-        }
     }
 
     private static FrameHeader result(long batchId) {

@@ -1,0 +1,166 @@
+package io.asyncbatch.flink.worker;
+
+import io.asyncbatch.flink.arrow.BridgeAllocator;
+import io.asyncbatch.flink.arrow.ElementEncodingException;
+import io.asyncbatch.flink.arrow.EncodedBatch;
+import io.asyncbatch.flink.arrow.RecordBatchReader;
+import io.asyncbatch.flink.arrow.RecordBatchWriter;
+import io.asyncbatch.flink.invoker.BatchOutcome;
+import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.proto.FrameHeader;
+import io.asyncbatch.flink.proto.FrameKind;
+import io.asyncbatch.flink.worker.channel.BatchChannel;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import javax.annotation.Nullable;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+
+/**
+ * The batches that a worker has and their answers: what is sent is encoded here, what comes back is
+ * decoded and handed to who waits for it.
+ *
+ * <p>The mailbox thread sends and closes; the channel's thread answers. Whichever thread sees the
+ * worker's end fails what is left.
+ */
+final class BatchExchange<IN, OUT> implements AutoCloseable {
+
+    private final String functionName;
+    private final long maxFrameBytes;
+    private final RecordBatchWriter<IN> writer;
+    private final RecordBatchReader<OUT> reader;
+    private final Map<Key, Pending<OUT>> pending = new ConcurrentHashMap<>();
+    @Nullable private volatile Throwable broken;
+
+    /** What a pending batch is known by: one batch may await an answer to each kind of frame. */
+    private record Key(long batchId, int attempt, FrameKind answers) {}
+
+    private record Pending<OUT>(int rowCount, CompletableFuture<BatchOutcome<OUT>> outcome) {}
+
+    BatchExchange(
+            String functionName,
+            TypeInformation<IN> inputType,
+            TypeInformation<OUT> outputType,
+            BridgeAllocator allocator,
+            long maxFrameBytes) {
+        this.functionName = functionName;
+        this.maxFrameBytes = maxFrameBytes;
+        this.writer =
+                RecordBatchWriter.create(inputType, allocator.child("inputs", Long.MAX_VALUE));
+        this.reader =
+                RecordBatchReader.create(outputType, allocator.child("outputs", Long.MAX_VALUE));
+    }
+
+    /** Batches that await an answer. */
+    int inFlight() {
+        return pending.size();
+    }
+
+    /**
+     * Sends a batch.
+     *
+     * @param kind what the worker is to do with it: {@code INVOKE} or {@code TIMEOUT}
+     * @return completed by the channel's thread, or at once if the batch cannot be sent;
+     *     exceptionally only by {@link #failAll}
+     */
+    CompletionStage<BatchOutcome<OUT>> send(
+            FrameKind kind, BatchRequest<IN> request, BatchChannel channel) {
+        int rowCount = request.inputs().size();
+        EncodedBatch body;
+        try {
+            body = writer.encode(request.inputs());
+        } catch (ElementEncodingException e) {
+            return CompletableFuture.completedFuture(BatchOutcome.failure(e));
+        }
+        if (body.byteCount() > maxFrameBytes) {
+            IOException tooLarge = tooLarge(rowCount, body.byteCount());
+            body.close();
+            return CompletableFuture.completedFuture(BatchOutcome.failure(tooLarge));
+        }
+
+        Pending<OUT> waiting = new Pending<>(rowCount, new CompletableFuture<>());
+        pending.put(new Key(request.batchId(), request.attempt(), kind), waiting);
+        FrameHeader header =
+                FrameHeader.newBuilder()
+                        .setKind(kind)
+                        .setBatchId(request.batchId())
+                        .setAttempt(request.attempt())
+                        .setRowCount(rowCount)
+                        .build();
+        channel.send(header, body.buffers(), body::close);
+        Throwable cause = broken;
+        if (cause != null) {
+            failAll(cause);
+        }
+        return waiting.outcome();
+    }
+
+    private IOException tooLarge(int rowCount, long bytes) {
+        return new IOException(
+                "A batch of "
+                        + rowCount
+                        + (rowCount == 1 ? " row" : " rows")
+                        + " for "
+                        + functionName
+                        + " is "
+                        + bytes
+                        + " bytes, more than the transport takes: max_frame_bytes="
+                        + maxFrameBytes);
+    }
+
+    /**
+     * Takes a {@code RESULT} or {@code FAILURE} of a batch.
+     *
+     * @param body read before this returns
+     */
+    void answered(FrameHeader header, ByteBuffer body) {
+        Pending<OUT> waiting =
+                pending.remove(
+                        new Key(header.getBatchId(), header.getAttempt(), header.getAnswers()));
+        if (waiting == null) {
+            // It crossed the TIMEOUT that the worker has answered meanwhile.
+            return;
+        }
+        if (header.getAnswers() == FrameKind.TIMEOUT) {
+            // The invocation that timed out has been cancelled and will not be answered any more.
+            pending.remove(new Key(header.getBatchId(), header.getAttempt(), FrameKind.INVOKE));
+        }
+        waiting.outcome().complete(outcome(header, body, waiting.rowCount()));
+    }
+
+    private BatchOutcome<OUT> outcome(FrameHeader header, ByteBuffer body, int rowCount) {
+        if (header.getKind() == FrameKind.FAILURE) {
+            return BatchOutcome.failure(
+                    PythonBatchException.of(
+                            functionName, header.getAnswers(), rowCount, header.getFailure()));
+        }
+        try {
+            return BatchOutcome.success(reader.read(body, header.getRowCount()));
+        } catch (RuntimeException e) {
+            return BatchOutcome.failure(e);
+        }
+    }
+
+    /** Fails every batch, also those yet to be sent, as no answer will come any more. */
+    void failAll(Throwable cause) {
+        broken = cause;
+        List<Pending<OUT>> lost = new ArrayList<>(pending.values());
+        pending.clear();
+        lost.forEach(waiting -> waiting.outcome().completeExceptionally(cause));
+    }
+
+    /** Releases the memory of writer and reader; the channel must be closed before. */
+    @Override
+    public void close() {
+        try {
+            writer.close();
+        } finally {
+            reader.close();
+        }
+    }
+}
