@@ -198,6 +198,8 @@ def test_a_killed_worker_fails_its_job_with_its_exit_status(
     cluster: SessionCluster, endless: str
 ) -> None:
     (worker,) = cluster.workers()
+    assert _files(cluster)
+    assert _threads(cluster)
     os.kill(worker, signal.SIGKILL)
     until(lambda: cluster.state(endless) == "FAILED", "the job's failure")
     failure = cluster.rest("/jobs/%s/exceptions" % endless)["exceptionHistory"]["entries"][0]
@@ -230,15 +232,18 @@ def _files(cluster: SessionCluster) -> list[str]:
     ]
 
 
-def _left_behind(cluster: SessionCluster) -> list[str]:
-    """Files and threads of workers that are still there."""
-    threads = [
+def _threads(cluster: SessionCluster) -> list[str]:
+    """Threads of workers that are still there."""
+    return [
         comm
         for task in Path("/proc/%d/task" % cluster.task_manager()).iterdir()
         for comm in [_thread_name(task)]
         if comm.startswith("python-worker")
     ]
-    return _files(cluster) + threads
+
+
+def _left_behind(cluster: SessionCluster) -> list[str]:
+    return _files(cluster) + _threads(cluster)
 
 
 def _thread_name(task: Path) -> str:

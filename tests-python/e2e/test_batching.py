@@ -66,7 +66,7 @@ def test_an_empty_input_has_no_results(
     assert collect(wait_batch(nothing, AddOne(), TIMEOUT, 4, output_type=Types.INT())) == []
 
 
-@pytest.mark.parametrize("batch_timeout", [Time.milliseconds(50), Duration.of_millis(50)])
+@pytest.mark.parametrize("batch_timeout", [Time.seconds(1), Duration.of_seconds(1)])
 def test_a_batch_closes_after_its_timeout_while_the_source_stays_open(
     wait_batch: Any, open_source: Any, batch_timeout: Any
 ) -> None:
@@ -80,11 +80,10 @@ def test_a_batch_closes_after_its_timeout_while_the_source_stays_open(
         output_type=Types.INT(),
     )
     with stream.execute_and_collect() as results:
-        sizes = [next(results) for _ in range(3)]
+        assert [next(results) for _ in range(3)] == [3, 3, 3]
         # The timer works for later batches too.
         open_source.write("d")
         assert next(results) == 1
-    assert all(1 <= size <= 3 for size in sizes)
 
 
 def test_a_batch_without_a_timeout_waits_for_more_elements(

@@ -23,7 +23,9 @@ def test_function() -> None:
     assert async_batch_pb2.UserDefinedAsyncBatchFunction.FromString(golden) == expected
 
 
-@pytest.mark.parametrize("name", ["frame_invoke", "frame_failure"])
+@pytest.mark.parametrize(
+    "name", ["frame_hello", "frame_invoke", "frame_timeout", "frame_result", "frame_failure"]
+)
 def test_frames(name: str) -> None:
     header = parse_text(name, async_batch_pb2.FrameHeader).SerializeToString(deterministic=True)
     golden = (GOLDEN / (name + ".bin")).read_bytes()

@@ -29,7 +29,14 @@ class GoldenMessagesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"frame_invoke", "frame_failure"})
+    @ValueSource(
+            strings = {
+                "frame_hello",
+                "frame_invoke",
+                "frame_timeout",
+                "frame_result",
+                "frame_failure"
+            })
     void framesAreWhatBothLanguagesAgreedOn(String name) throws IOException {
         Message expected = parseText(name, FrameHeader.newBuilder());
         byte[] golden = Files.readAllBytes(GOLDEN.resolve(name + ".bin"));

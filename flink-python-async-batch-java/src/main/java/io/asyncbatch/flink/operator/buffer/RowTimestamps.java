@@ -44,10 +44,6 @@ public final class RowTimestamps {
         add(0L);
     }
 
-    public int size() {
-        return size;
-    }
-
     public boolean isPresent(int row) {
         return missing == null || !missing.get(row);
     }

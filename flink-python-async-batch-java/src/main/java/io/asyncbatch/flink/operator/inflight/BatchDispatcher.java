@@ -13,7 +13,6 @@ import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeoutException;
-import java.util.function.BiConsumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
@@ -130,8 +129,7 @@ public final class BatchDispatcher<IN, OUT> {
             fail(request, invokerFailure);
             return;
         }
-        report(
-                stage,
+        stage.whenComplete(
                 (outcome, failure) ->
                         inMailbox(
                                 () -> onInvocation(batch, request, outcome, failure),
@@ -172,8 +170,7 @@ public final class BatchDispatcher<IN, OUT> {
             fail(request, invokerFailure);
             return;
         }
-        report(
-                stage,
+        stage.whenComplete(
                 (outcome, failure) ->
                         inMailbox(
                                 () -> onTimeoutAnswer(batch, request, outcome, failure),
@@ -257,12 +254,6 @@ public final class BatchDispatcher<IN, OUT> {
     private void fail(BatchRequest<IN> request, Throwable cause) throws Exception {
         listener.onFailure(
                 new BatchFailedException(request.batchId(), request.inputs().size(), cause));
-    }
-
-    private static <OUT> void report(
-            CompletionStage<BatchOutcome<OUT>> stage,
-            BiConsumer<BatchOutcome<OUT>, Throwable> reporter) {
-        stage.whenComplete(reporter);
     }
 
     /** Called by any thread. */

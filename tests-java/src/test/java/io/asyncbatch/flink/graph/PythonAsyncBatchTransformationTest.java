@@ -1,0 +1,95 @@
+package io.asyncbatch.flink.graph;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.asyncbatch.flink.arrow.UnsupportedElementTypeException;
+import java.util.List;
+import java.util.Locale;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class PythonAsyncBatchTransformationTest {
+
+    private final StreamExecutionEnvironment environment =
+            StreamExecutionEnvironment.getExecutionEnvironment();
+
+    private final DataStream<Long> numbers = environment.fromData(List.of(1L), Types.LONG);
+
+    @Test
+    void addsAnOperatorWithTheGivenNameAndType() {
+        var stream = transformation().name("Classify").apply();
+        assertThat(stream.getName()).isEqualTo("Classify");
+        assertThat(stream.getType()).isEqualTo(Types.STRING);
+        assertThat(environment.getStreamGraph(false).getJobGraph().getVertices()).isNotEmpty();
+    }
+
+    @Test
+    void refusesAnInputTypeByName() {
+        TypeInformation<Locale> generic = Types.GENERIC(Locale.class);
+        DataStream<Locale> locales = environment.fromData(List.of(Locale.ROOT), generic);
+        assertThatThrownBy(() -> PythonAsyncBatchTransformation.of(locales, Types.LONG))
+                .isInstanceOf(UnsupportedElementTypeException.class)
+                .hasMessageContaining(Locale.class.getName());
+    }
+
+    @Test
+    void refusesAnOutputTypeByName() {
+        TypeInformation<Locale> generic = Types.GENERIC(Locale.class);
+        assertThatThrownBy(() -> PythonAsyncBatchTransformation.of(numbers, generic))
+                .isInstanceOf(UnsupportedElementTypeException.class)
+                .hasMessageContaining(Locale.class.getName());
+    }
+
+    @Test
+    void refusesBatchesThatAreLargerThanAFrame() {
+        assertThatThrownBy(transformation().maxBatchBytes(101).maxFrameBytes(100)::apply)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("max_batch_bytes must be at most max_frame_bytes=100, got 101");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "batch_size, 0, 1, 1, 1, 1",
+        "timeout, 1, 0, 1, 1, 1",
+        "capacity, 1, 1, 0, 1, 1",
+        "max_batch_bytes, 1, 1, 1, 0, 1",
+        "open_timeout, 1, 1, 1, 1, 0",
+    })
+    void refusesWhatIsNotPositive(
+            String option,
+            int batchSize,
+            long timeout,
+            int capacity,
+            long maxBatchBytes,
+            long openTimeout) {
+        assertThatThrownBy(
+                        transformation()
+                                        .batchSize(batchSize)
+                                        .timeoutMillis(timeout)
+                                        .capacity(capacity)
+                                        .maxBatchBytes(maxBatchBytes)
+                                        .openTimeoutMillis(openTimeout)
+                                ::apply)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith(option + " must be positive, got 0");
+    }
+
+    private PythonAsyncBatchTransformation<Long, String> transformation() {
+        return PythonAsyncBatchTransformation.of(numbers, Types.STRING)
+                .name("test")
+                .function("Classify", new byte[] {1})
+                .outputMode("ORDERED")
+                .batchSize(1)
+                .timeoutMillis(1)
+                .capacity(1)
+                .maxBatchBytes(1)
+                .maxFrameBytes(1)
+                .openTimeoutMillis(1);
+    }
+}
