@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from pyflink.common import Time, Types
+from pyflink.common import Row, Time, Types
 from pyflink_async_batch import AsyncBatchFunction
 
 TIMEOUT = Time.seconds(60)
@@ -287,7 +287,7 @@ def test_results_must_be_as_many_as_inputs(
         (float("nan"), 1, Types.LONG()),
         (2, "one", Types.STRING()),
         ("\ud800", "one", Types.STRING()),
-        ([1], [1, 2], Types.ROW([Types.INT(), Types.INT()])),
+        (Row(1), Row(1, 2), Types.ROW([Types.INT(), Types.INT()])),
         ({"a": "b"}, {"a": 1}, Types.MAP(Types.STRING(), Types.INT())),
     ],
     ids=str,

@@ -71,8 +71,9 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                         :func:`~pyflink_async_batch.AsyncBatchFunction.timeout_batch` is called.
         :param batch_size: The most elements of one batch.
         :param batch_timeout: How long the first element of a batch waits at most for the others.
-                              By default a batch that is not full waits for more elements or for
-                              the end of the input, without a limit.
+                              It waits longer only while no place is free for its batch. By
+                              default a batch that is not full waits for more elements or for the
+                              end of the input, without a limit.
         :param capacity: The most **batches**, not elements, that are in flight at a time:
                          dispatched and not yet emitted. When there are that many, the operator
                          holds its input back until one leaves. Up to ``capacity * batch_size``

@@ -132,7 +132,11 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
                         dispatcher, mailbox, getProcessingTimeService(), settings.maxBatchBytes());
         former =
                 new BatchFormer<>(
-                        settings, weigher, getProcessingTimeService(), this::onBatchClosed);
+                        settings,
+                        weigher,
+                        getProcessingTimeService(),
+                        dispatcher::hasFreeSlot,
+                        this::onBatchClosed);
         invoker.open(invokerContext);
         restore(savedElements.restored());
         savedElements.clear();
@@ -216,6 +220,11 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     public void onDone(Batch<IN, OUT> batch) throws Exception {
         queue.completed(batch);
         emit();
+    }
+
+    @Override
+    public void onSlotFree() {
+        former.onSlotFree();
     }
 
     @Override

@@ -86,17 +86,16 @@ class BackPressureTest {
     /** The timer's callback must not wait: it runs inside the wait of the input. */
     @ParameterizedTest
     @EnumSource
-    void timerClosesABatchWhileAllSlotsAreTakenAndInputStops(OutputMode mode) throws Exception {
+    void aBatchsTimeComesWhileInputWaits(OutputMode mode) throws Exception {
         try (var rig =
                 OperatorRig.open(Settings.of(mode).batchSize(3).batchTimeout(10).capacity(1))) {
-            rig.rows(1, 2, 3, 4).advance(10);
-            assertThat(rig.invoker.batchSizes()).containsExactly(3);
-            rig.mail(() -> rig.advance(10));
-            rig.mail(() -> rig.invoker.invocations.get(0).succeed());
-            rig.mail(() -> rig.mail(() -> rig.invoker.invocations.get(1).succeed()));
-            rig.rows(5);
+            rig.rows(1, 2, 3, 4, 5);
+            rig.whileYielding(() -> rig.rows(6, 7), () -> rig.timers.advance(1));
+            assertThat(rig.timers.getCurrentProcessingTime()).isGreaterThan(20);
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1, 2, 3));
+            rig.succeed(0).succeed(1).advance(1);
             assertThat(rig.invoker.batches())
-                    .containsExactly(List.of(1, 2, 3), List.of(4), List.of(5));
+                    .containsExactly(List.of(1, 2, 3), List.of(4, 5, 6), List.of(7));
         }
     }
 
@@ -144,6 +143,48 @@ class BackPressureTest {
         }
     }
 
+    /**
+     * Otherwise the few rows that are let in would become batches of their own, one after another.
+     */
+    @ParameterizedTest
+    @EnumSource
+    void aBatchWhoseTimeComesWhileNoSlotIsFreeTakesMoreRows(OutputMode mode) throws Exception {
+        try (var rig =
+                OperatorRig.open(Settings.of(mode).batchSize(4).batchTimeout(10).capacity(1))) {
+            rig.rows(1, 2, 3, 4).rows(5).advance(10).rows(6).advance(50).rows(7);
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1, 2, 3, 4));
+            rig.succeed(0).rows(8);
+            assertThat(rig.invoker.batches()).endsWith(List.of(5, 6, 7, 8));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aBatchWhoseTimeCameClosesSoonAfterASlotIsFree(OutputMode mode) throws Exception {
+        try (var rig =
+                OperatorRig.open(Settings.of(mode).batchSize(4).batchTimeout(10).capacity(1))) {
+            rig.rows(1, 2, 3, 4).rows(5).advance(10).rows(6).succeed(0);
+            assertThat(rig.invoker.batches()).hasSize(1);
+            rig.advance(1);
+            assertThat(rig.invoker.batches()).endsWith(List.of(5, 6));
+            assertThat(rig.counter("batchesClosedByTimeout")).isEqualTo(1);
+        }
+    }
+
+    /** A flush that was postponed belongs to its batch like any other. */
+    @Test
+    void aPostponedFlushClosesNoLaterBatch() throws Exception {
+        try (var rig =
+                OperatorRig.open(Settings.ordered().batchSize(2).batchTimeout(10).capacity(2))) {
+            rig.rows(1, 2, 3, 4, 5).advance(10).succeed(0).succeed(1);
+            rig.rows(6, 7).advance(1);
+            assertThat(rig.invoker.batches())
+                    .containsExactly(List.of(1, 2), List.of(3, 4), List.of(5, 6));
+            rig.advance(9);
+            assertThat(rig.invoker.batches()).endsWith(List.of(7));
+        }
+    }
+
     /** Only between rows can a task take a checkpoint. */
     @ParameterizedTest
     @EnumSource
@@ -153,22 +194,29 @@ class BackPressureTest {
             rig.rows(1);
             rig.whileYielding(
                     () -> {
-                        for (int row = 2; row <= 9; row++) {
+                        for (int row = 2; row <= 41; row++) {
                             rig.rows(row);
                             letIn.add((int) rig.timers.getCurrentProcessingTime());
                         }
                     },
                     () -> rig.timers.advance(1));
             assertThat(rig.invoker.batches()).containsExactly(List.of(1));
-            assertThat(StateTest.replay(rig.snapshot())).hasSize(9);
+            assertThat(StateTest.replay(rig.snapshot())).hasSize(41);
         }
         List<Integer> pauses = new ArrayList<>();
         int before = 0;
         for (int time : letIn) {
-            pauses.add(Integer.highestOneBit(time - before));
+            pauses.add(time - before);
             before = time;
         }
-        assertThat(pauses).isSorted().startsWith(8).endsWith(256);
+        // The clock ticks between two looks at it.
+        assertThat(pauses.get(0)).isBetween(10, 11);
+        assertThat(pauses.get(39)).isBetween(500, 501);
+        for (int row = 1; row < pauses.size(); row++) {
+            assertThat(pauses.get(row))
+                    .as("a barrier waits for a small part of the time since the operator is full")
+                    .isLessThanOrEqualTo(12 + letIn.get(row - 1) / 4);
+        }
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.asyncbatch.flink.operator.buffer;
 
 import io.asyncbatch.flink.operator.BatchSettings;
 import java.util.concurrent.ScheduledFuture;
+import java.util.function.BooleanSupplier;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -14,30 +15,43 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  * too late, because its callback already waited in the mailbox, finds another generation and does
  * nothing.
  *
+ * <p>A batch whose time has come while no slot is free closes only when one is, or when it is full:
+ * until then it could only wait in line, and takes more rows instead.
+ *
  * @param <IN> type of the inputs
  */
 @Internal
 public final class BatchFormer<IN> {
 
+    /** Long enough for thousands of rows that wait before the operator, else not noticed. */
+    static final long CATCH_UP_MILLIS = 1;
+
     private final BatchSettings settings;
     private final RowWeigher<IN> weigher;
     private final ProcessingTimeService timeService;
+    private final BooleanSupplier slotIsFree;
     private final ClosedBatchSink<IN> sink;
 
     private BatchRows<IN> rows;
     private long bytes;
     private long generation;
     private long openedNanos;
+    private boolean overdue;
     @Nullable private ScheduledFuture<?> flushTimer;
 
+    /**
+     * @param slotIsFree whether a batch that closed now would be invoked now
+     */
     public BatchFormer(
             BatchSettings settings,
             RowWeigher<IN> weigher,
             ProcessingTimeService timeService,
+            BooleanSupplier slotIsFree,
             ClosedBatchSink<IN> sink) {
         this.settings = settings;
         this.weigher = weigher;
         this.timeService = timeService;
+        this.slotIsFree = slotIsFree;
         this.sink = sink;
         this.rows = new BatchRows<>(settings.batchSize());
     }
@@ -75,10 +89,22 @@ public final class BatchFormer<IN> {
         }
         cancelTimer();
         generation++;
+        overdue = false;
         BatchRows<IN> closed = rows;
         rows = new BatchRows<>(settings.batchSize());
         bytes = 0;
         sink.accept(closed, reason, timeService.getClock().relativeTimeNanos() - openedNanos);
+    }
+
+    /**
+     * A slot became free and no closed batch took it. Closes the batch if it waits for that, but
+     * not at once: input was held back until now, and whatever is there fills the batch first.
+     */
+    public void onSlotFree() {
+        if (overdue) {
+            overdue = false;
+            flushIn(CATCH_UP_MILLIS);
+        }
     }
 
     /** The rows of the batch that is still open. */
@@ -96,17 +122,25 @@ public final class BatchFormer<IN> {
     private void begin() {
         openedNanos = timeService.getClock().relativeTimeNanos();
         if (settings.hasBatchTimeout()) {
-            long owner = generation;
-            flushTimer =
-                    timeService.registerTimer(
-                            timeService.getCurrentProcessingTime() + settings.batchTimeoutMillis(),
-                            firedAt -> flush(owner));
+            flushIn(settings.batchTimeoutMillis());
         }
     }
 
+    private void flushIn(long millis) {
+        long owner = generation;
+        flushTimer =
+                timeService.registerTimer(
+                        timeService.getCurrentProcessingTime() + millis, firedAt -> flush(owner));
+    }
+
     private void flush(long owner) throws Exception {
-        if (owner == generation) {
+        if (owner != generation) {
+            return;
+        }
+        if (slotIsFree.getAsBoolean()) {
             close(CloseReason.TIMEOUT);
+        } else {
+            overdue = true;
         }
     }
 

@@ -87,6 +87,11 @@ public final class BatchDispatcher<IN, OUT> {
         return !waiting.isEmpty();
     }
 
+    /** Whether a batch that is submitted now is dispatched at once. */
+    public boolean hasFreeSlot() {
+        return waiting.isEmpty() && slotsTaken < settings.capacity();
+    }
+
     /** Batches that are invoked or await emission. */
     public int slotsTaken() {
         return slotsTaken;
@@ -97,6 +102,9 @@ public final class BatchDispatcher<IN, OUT> {
         if (batch.holdsSlot()) {
             slotsTaken--;
             dispatchWaiting();
+            if (hasFreeSlot()) {
+                listener.onSlotFree();
+            }
         }
     }
 

@@ -14,6 +14,9 @@ public interface BatchListener<IN, OUT> {
     /** The batch's results are there; {@link Batch#isDone} holds. */
     void onDone(Batch<IN, OUT> batch) throws Exception;
 
+    /** A slot became free and no batch that waited took it. */
+    void onSlotFree();
+
     /** The batch failed for good and the task has to. */
     void onFailure(Exception failure) throws Exception;
 }

@@ -21,7 +21,10 @@ public final class InputHold {
     /** Much longer than a slot is taken where calls are quick, so that input then simply waits. */
     public static final long FIRST_PAUSE_MILLIS = 10;
 
-    /** Bounds how long a barrier waits for a gap between rows. */
+    /**
+     * Bounds how long a barrier waits for a gap between rows. Pauses grow by an eighth, so until
+     * then it waits for about an eighth of the time that the operator has been full.
+     */
     public static final long LONGEST_PAUSE_MILLIS = 500;
 
     /** Bounds, together with their bytes, what gathers while no slot becomes free. */
@@ -78,7 +81,7 @@ public final class InputHold {
         }
         if (dispatcher.hasWaiting()) {
             rowsLetIn++;
-            pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
+            pauseMillis = Math.min(pauseMillis + pauseMillis / 8 + 1, LONGEST_PAUSE_MILLIS);
         } else {
             rowsLetIn = 0;
             bytesLetIn = 0;
