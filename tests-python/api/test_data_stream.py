@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pyflink.common import Duration, Time, Types
-from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream import DataStream, StreamExecutionEnvironment, TimeDomain
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
 from pyflink_async_batch import (
@@ -88,13 +88,16 @@ def test_every_option_reaches_the_java_side(
         max_batch_bytes=2**20,
         max_frame_bytes=2**21,
         open_timeout=timedelta(minutes=1),
+        batch_time_domain=TimeDomain.EVENT_TIME,
+        latency_target=timedelta(seconds=2),
         name="classify",
     )
     assert isinstance(result, DataStream)
     j_stream, j_output_type = builder.calls.pop("of")
     assert j_stream.equals(numbers._j_data_stream)
     assert j_output_type.toString() == "Float"
-    name, payload = builder.calls.pop("function")
+    name, payload, retry_strategy = builder.calls.pop("function")
+    assert retry_strategy == b""
     assert name == f"{__name__}.Identity"
     assert isinstance(payload, bytearray)
     assert type(pickle.loads(payload)) is Identity
@@ -107,6 +110,8 @@ def test_every_option_reaches_the_java_side(
         "maxBatchBytes": 2**20,
         "maxFrameBytes": 2**21,
         "openTimeoutMillis": 60_000,
+        "batchTimeDomain": "EVENT_TIME",
+        "latencyTargetMillis": 2_000,
         "name": "classify",
     }
 

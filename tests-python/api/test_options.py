@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyflink.common import Duration, Time
+from pyflink.datastream import TimeDomain
 from pyflink_async_batch import InvalidOptionError, InvalidOptionTypeError
 from pyflink_async_batch.options import AsyncBatchOptions
 
 MAX_MILLIS = (2**63 - 1) // 10**6
 ROWS = ["batch_size", "capacity"]
 COUNTS = [*ROWS, "max_batch_bytes", "max_frame_bytes"]
-DURATIONS = ["timeout", "batch_timeout", "open_timeout"]
+DURATIONS = ["timeout", "batch_timeout", "open_timeout", "latency_target"]
 
 
 def options(**changes: Any) -> AsyncBatchOptions:
@@ -35,6 +36,8 @@ def test_defaults() -> None:
         max_batch_bytes=32 * 1024 * 1024,
         max_frame_bytes=64 * 1024 * 1024,
         open_timeout_millis=600_000,
+        batch_time_domain=TimeDomain.PROCESSING_TIME,
+        latency_target_millis=None,
         name="async batch wait operator",
     )
 
@@ -176,3 +179,16 @@ def test_names() -> None:
         options(name="  ")
     with pytest.raises(InvalidOptionTypeError, match=r"^name must be None or a str, got 1"):
         options(name=1)
+
+
+def test_event_time_needs_a_batch_timeout() -> None:
+    with pytest.raises(InvalidOptionError, match="batch_timeout must be set where batch_time"):
+        options(batch_time_domain=TimeDomain.EVENT_TIME)
+    accepted = options(batch_time_domain=TimeDomain.EVENT_TIME, batch_timeout=Time.seconds(1))
+    assert accepted.batch_time_domain is TimeDomain.EVENT_TIME
+
+
+@pytest.mark.parametrize("value", [None, "EVENT_TIME", 0])
+def test_a_time_domain_is_pyflinks(value: Any) -> None:
+    with pytest.raises(InvalidOptionTypeError, match=r"^batch_time_domain must be a pyflink"):
+        options(batch_time_domain=value)

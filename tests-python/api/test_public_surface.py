@@ -26,6 +26,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "AsyncBatchError",
         "AsyncBatchFunction",
         "AsyncDataStream",
+        "ExponentialBackoffRetryStrategy",
         "FunctionNotPicklableError",
         "InvalidFunctionError",
         "InvalidOptionError",
@@ -38,7 +39,9 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         assert hasattr(pyflink_async_batch, name)
 
 
-@pytest.mark.parametrize("module", ["data_stream", "errors", "function", "options"])
+@pytest.mark.parametrize(
+    "module", ["data_stream", "errors", "function", "options", "retry_strategy"]
+)
 def test_each_public_module_defines_what_it_exports(module: str) -> None:
     loaded = importlib.import_module(f"pyflink_async_batch.{module}")
     for name in loaded.__all__:

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from pyflink.common import Time, Types, WatermarkStrategy
 from pyflink.common.watermark_strategy import TimestampAssigner
-from pyflink.datastream import DataStream, ProcessFunction, StreamExecutionEnvironment
+from pyflink.datastream import (
+    DataStream,
+    ProcessFunction,
+    StreamExecutionEnvironment,
+    TimeDomain,
+)
 from pyflink.datastream.functions import ProcessWindowFunction
 from pyflink.datastream.window import TumblingEventTimeWindows
 from pyflink_async_batch import AsyncBatchFunction
@@ -98,3 +103,25 @@ def test_event_time_windows_are_complete(wait_batch: Any, timed: DataStream, col
     )
     # A window drops what comes after it has fired.
     assert sorted(windows) == [(START + i * 100, 100, True) for i in range(ROWS // 100)]
+
+
+class FirstAndSize(AsyncBatchFunction[int, Any]):
+    async def async_invoke_batch(self, inputs: list[int]) -> list[Any]:
+        return [(inputs[0], len(inputs))] * len(inputs)
+
+
+def test_batches_close_by_event_time(wait_batch: Any, timed: DataStream, collect: Any) -> None:
+    results = wait_batch(
+        timed,
+        FirstAndSize(),
+        TIMEOUT,
+        ROWS,
+        Time.milliseconds(100),
+        batch_time_domain=TimeDomain.EVENT_TIME,
+    )
+    sizes = dict(collect(results))
+    assert sum(sizes.values()) == ROWS
+    # A watermark is one below the last timestamp, so 102 rows came before the one that closes.
+    closed_by_a_watermark = [size for first, size in sizes.items() if first + size < ROWS]
+    assert closed_by_a_watermark, "nothing but the end of the input closed a batch"
+    assert min(closed_by_a_watermark) >= 102

@@ -24,7 +24,15 @@ def test_function() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["frame_hello", "frame_invoke", "frame_timeout", "frame_result", "frame_failure"]
+    "name",
+    [
+        "frame_hello",
+        "frame_invoke",
+        "frame_timeout",
+        "frame_result",
+        "frame_retry",
+        "frame_failure",
+    ],
 )
 def test_frames(name: str) -> None:
     header = parse_text(name, async_batch_pb2.FrameHeader).SerializeToString(deterministic=True)

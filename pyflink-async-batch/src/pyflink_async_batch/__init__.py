@@ -20,12 +20,14 @@ from pyflink_async_batch.errors import (  # noqa: E402
     UnsupportedTypeError,
 )
 from pyflink_async_batch.function import AsyncBatchFunction  # noqa: E402
+from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
 from pyflink_async_batch.version import __version__  # noqa: E402
 
 __all__ = [
     "AsyncBatchError",
     "AsyncBatchFunction",
     "AsyncDataStream",
+    "ExponentialBackoffRetryStrategy",
     "FunctionNotPicklableError",
     "InvalidFunctionError",
     "InvalidOptionError",

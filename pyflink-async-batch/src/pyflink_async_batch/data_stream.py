@@ -4,8 +4,10 @@ from typing import Any, Optional
 
 from pyflink.common import TypeInformation, Types
 from pyflink.datastream import AsyncDataStream as PyFlinkAsyncDataStream
-from pyflink.datastream import DataStream
+from pyflink.datastream import DataStream, TimeDomain
+from pyflink.datastream.async_retry_strategies import NO_RETRY_STRATEGY
 from pyflink.datastream.data_stream import KeyedStream
+from pyflink.datastream.functions import AsyncRetryStrategy
 
 from pyflink_async_batch._graph.bundled_jar import add_bundled_jar
 from pyflink_async_batch._graph.execution_environment import (
@@ -14,7 +16,10 @@ from pyflink_async_batch._graph.execution_environment import (
     refuse_thread_mode,
 )
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
-from pyflink_async_batch._graph.function_payload import pickled_function
+from pyflink_async_batch._graph.function_payload import (
+    pickled_function,
+    pickled_retry_strategy,
+)
 from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
 from pyflink_async_batch.errors import InvalidOptionTypeError, qualified_name
 from pyflink_async_batch.function import AsyncBatchFunction
@@ -54,6 +59,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
+        latency_target: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -90,6 +97,14 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         :param open_timeout: How long a worker may take to start and to run
                              :func:`~pyflink_async_batch.AsyncBatchFunction.open`; by default 10
                              minutes.
+        :param batch_time_domain: The time in which ``batch_timeout`` is measured, by default
+                                  ``TimeDomain.PROCESSING_TIME``. In ``EVENT_TIME`` a batch closes
+                                  when the watermark reaches its first element's timestamp plus
+                                  ``batch_timeout``.
+        :param latency_target: The time from an element's arrival to its result. A batch closes
+                               early enough to meet it, given how long the last calls took; at once
+                               if they take longer by themselves. By default only ``batch_timeout``
+                               counts; with both, the earlier.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -103,10 +118,60 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             max_batch_bytes=max_batch_bytes,
             max_frame_bytes=max_frame_bytes,
             open_timeout=open_timeout,
+            batch_time_domain=batch_time_domain,
+            latency_target=latency_target,
             name=name,
         )
         return _wait_batch(
             data_stream, async_batch_function, OutputMode.UNORDERED, options, output_type
+        )
+
+    @staticmethod
+    def unordered_wait_batch_with_retry(
+        data_stream: DataStream,
+        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        timeout: DurationLike,
+        batch_size: int,
+        async_retry_strategy: AsyncRetryStrategy,
+        batch_timeout: Optional[DurationLike] = None,
+        capacity: int = DEFAULT_CAPACITY,
+        output_type: Optional[TypeInformation] = None,
+        *,
+        max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
+        latency_target: Optional[DurationLike] = None,
+        name: Optional[str] = None,
+    ) -> DataStream:
+        """
+        As :func:`unordered_wait_batch`, but repeats calls as the strategy says. A batch that awaits
+        its retry keeps its place among those in flight; ``timeout`` covers all of its attempts.
+
+        :param async_retry_strategy: An :class:`ExponentialBackoffRetryStrategy` or any of
+                                     PyFlink's. Its predicates run in the worker, see all results
+                                     of a batch or the exception of its call, and must not block.
+                                     Results that are refused, and timeouts, are not retried.
+        """
+        options = AsyncBatchOptions.of(
+            timeout=timeout,
+            batch_size=batch_size,
+            batch_timeout=batch_timeout,
+            capacity=capacity,
+            max_batch_bytes=max_batch_bytes,
+            max_frame_bytes=max_frame_bytes,
+            open_timeout=open_timeout,
+            batch_time_domain=batch_time_domain,
+            latency_target=latency_target,
+            name=name,
+        )
+        return _wait_batch(
+            data_stream,
+            async_batch_function,
+            OutputMode.UNORDERED,
+            options,
+            output_type,
+            async_retry_strategy,
         )
 
     @staticmethod
@@ -122,6 +187,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
+        latency_target: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -139,10 +206,55 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             max_batch_bytes=max_batch_bytes,
             max_frame_bytes=max_frame_bytes,
             open_timeout=open_timeout,
+            batch_time_domain=batch_time_domain,
+            latency_target=latency_target,
             name=name,
         )
         return _wait_batch(
             data_stream, async_batch_function, OutputMode.ORDERED, options, output_type
+        )
+
+    @staticmethod
+    def ordered_wait_batch_with_retry(
+        data_stream: DataStream,
+        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        timeout: DurationLike,
+        batch_size: int,
+        async_retry_strategy: AsyncRetryStrategy,
+        batch_timeout: Optional[DurationLike] = None,
+        capacity: int = DEFAULT_CAPACITY,
+        output_type: Optional[TypeInformation] = None,
+        *,
+        max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
+        latency_target: Optional[DurationLike] = None,
+        name: Optional[str] = None,
+    ) -> DataStream:
+        """
+        As :func:`ordered_wait_batch`, but repeats calls as the strategy says; see
+        :func:`unordered_wait_batch_with_retry`.
+        """
+        options = AsyncBatchOptions.of(
+            timeout=timeout,
+            batch_size=batch_size,
+            batch_timeout=batch_timeout,
+            capacity=capacity,
+            max_batch_bytes=max_batch_bytes,
+            max_frame_bytes=max_frame_bytes,
+            open_timeout=open_timeout,
+            batch_time_domain=batch_time_domain,
+            latency_target=latency_target,
+            name=name,
+        )
+        return _wait_batch(
+            data_stream,
+            async_batch_function,
+            OutputMode.ORDERED,
+            options,
+            output_type,
+            async_retry_strategy,
         )
 
 
@@ -152,6 +264,7 @@ def _wait_batch(
     output_mode: OutputMode,
     options: AsyncBatchOptions,
     output_type: Optional[TypeInformation],
+    retry_strategy: AsyncRetryStrategy = NO_RETRY_STRATEGY,
 ) -> DataStream:
     # Whatever can be refused is refused before the environment is touched.
     if not isinstance(data_stream, DataStream):
@@ -163,6 +276,7 @@ def _wait_batch(
     )
     refuse_thread_mode(j_configuration)
     payload = pickled_function(function)
+    pickled_strategy = pickled_retry_strategy(retry_strategy)
 
     add_bundled_jar(j_configuration)
     default_to_this_interpreter(j_configuration)
@@ -177,6 +291,7 @@ def _wait_batch(
             options,
             qualified_name(type(function)),
             payload,
+            pickled_strategy,
         )
     )
 

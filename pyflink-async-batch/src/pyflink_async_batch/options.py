@@ -8,6 +8,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 from pyflink.common import Duration, Time
+from pyflink.datastream import TimeDomain
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
 
@@ -52,6 +53,8 @@ class AsyncBatchOptions:
     max_batch_bytes: int
     max_frame_bytes: int
     open_timeout_millis: int
+    batch_time_domain: TimeDomain
+    latency_target_millis: Optional[int]
     name: str
 
     @staticmethod
@@ -64,6 +67,8 @@ class AsyncBatchOptions:
         max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
+        batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
+        latency_target: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -72,29 +77,44 @@ class AsyncBatchOptions:
         :raises InvalidOptionError: An option is out of its range.
         :raises InvalidOptionTypeError: An option is of a wrong type.
         """
-        max_frame_bytes = _positive_int("max_frame_bytes", max_frame_bytes, _MAX_FRAME_BYTES)
-        max_batch_bytes = _positive_int("max_batch_bytes", max_batch_bytes, _MAX_JAVA_LONG)
+        max_frame_bytes = positive_int("max_frame_bytes", max_frame_bytes, _MAX_FRAME_BYTES)
+        max_batch_bytes = positive_int("max_batch_bytes", max_batch_bytes, _MAX_JAVA_LONG)
         if max_batch_bytes > max_frame_bytes:
             raise InvalidOptionError(
                 "max_batch_bytes", max_batch_bytes, f"at most max_frame_bytes={max_frame_bytes}"
             )
+        if not isinstance(batch_time_domain, TimeDomain):
+            raise InvalidOptionTypeError(
+                "batch_time_domain", batch_time_domain, "a pyflink.datastream.TimeDomain"
+            )
+        if batch_time_domain is TimeDomain.EVENT_TIME and batch_timeout is None:
+            raise InvalidOptionError(
+                "batch_timeout", batch_timeout, "set where batch_time_domain is EVENT_TIME"
+            )
         return AsyncBatchOptions(
-            timeout_millis=_positive_millis("timeout", timeout),
-            batch_size=_positive_int("batch_size", batch_size, _MAX_JAVA_INT),
+            timeout_millis=positive_millis("timeout", timeout),
+            batch_size=positive_int("batch_size", batch_size, _MAX_JAVA_INT),
             batch_timeout_millis=(
                 None
                 if batch_timeout is None
-                else _positive_millis("batch_timeout", batch_timeout, "None or ")
+                else positive_millis("batch_timeout", batch_timeout, "None or ")
             ),
-            capacity=_positive_int("capacity", capacity, _MAX_JAVA_INT),
+            capacity=positive_int("capacity", capacity, _MAX_JAVA_INT),
             max_batch_bytes=max_batch_bytes,
             max_frame_bytes=max_frame_bytes,
-            open_timeout_millis=_positive_millis("open_timeout", open_timeout),
+            open_timeout_millis=positive_millis("open_timeout", open_timeout),
+            batch_time_domain=batch_time_domain,
+            latency_target_millis=(
+                None
+                if latency_target is None
+                else positive_millis("latency_target", latency_target, "None or ")
+            ),
             name=_operator_name(name),
         )
 
 
-def _positive_int(option: str, value: Any, largest: int) -> int:
+def positive_int(option: str, value: Any, largest: int) -> int:
+    """:raises AsyncBatchError: The value is no integer from 1 to ``largest``."""
     accepted = f"an int from 1 to {largest}"
     # Both are integers to operator.index, but batch_size=True is a mistake.
     if isinstance(value, (bool, np.bool_)):
@@ -110,7 +130,11 @@ def _positive_int(option: str, value: Any, largest: int) -> int:
     return number
 
 
-def _positive_millis(option: str, value: Any, or_else: str = "") -> int:
+def positive_millis(option: str, value: Any, or_else: str = "") -> int:
+    """
+    :return: A length of time in whole milliseconds, at least 1.
+    :raises AsyncBatchError: The value is no length of time, or out of range.
+    """
     accepted = or_else + _DURATION
     if isinstance(value, timedelta):
         micros = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds

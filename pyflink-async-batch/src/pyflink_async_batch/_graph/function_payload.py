@@ -5,8 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped, unused-ignore]
+from pyflink.datastream.async_retry_strategies import NoRetryStrategy
+from pyflink.datastream.functions import AsyncRetryStrategy
 
-from pyflink_async_batch.errors import FunctionNotPicklableError, qualified_name
+from pyflink_async_batch.errors import (
+    FunctionNotPicklableError,
+    InvalidOptionTypeError,
+    qualified_name,
+)
 
 _METHODS = ("open", "async_invoke_batch", "timeout_batch", "close")
 
@@ -22,6 +28,24 @@ def pickled_function(function: Any) -> bytes:
     except Exception as e:
         raise FunctionNotPicklableError(
             qualified_name(type(function)), _culprits(function), _first_line(e)
+        ) from e
+
+
+def pickled_retry_strategy(strategy: Any) -> bytes:
+    """
+    :return: The pickled strategy; empty for one that repeats no call.
+    :raises InvalidOptionTypeError: It is no retry strategy, or cannot be pickled.
+    """
+    accepted = "a pyflink.datastream.functions.AsyncRetryStrategy"
+    if not isinstance(strategy, AsyncRetryStrategy):
+        raise InvalidOptionTypeError("async_retry_strategy", strategy, accepted)
+    if isinstance(strategy, NoRetryStrategy):
+        return b""
+    try:
+        return bytes(cloudpickle.dumps(strategy))
+    except Exception as e:
+        raise InvalidOptionTypeError(
+            "async_retry_strategy", strategy, f"{accepted} that can be pickled ({_first_line(e)})"
         ) from e
 
 

@@ -32,8 +32,10 @@ def apply_transformation(
     options: AsyncBatchOptions,
     function_name: str,
     payload: bytes,
+    retry_strategy: bytes,
 ) -> Any:
     """
+    :param retry_strategy: The pickled strategy; empty if calls are not repeated.
     :return: The Java stream of the operator's results.
     :raises UnsupportedTypeError: The Java side has refused the type of the inputs or the outputs.
     """
@@ -42,7 +44,7 @@ def apply_transformation(
         builder = (
             _j_transformation()
             .of(j_data_stream, j_output_type)
-            .function(function_name, bytearray(payload))
+            .function(function_name, bytearray(payload), bytearray(retry_strategy))
             .outputMode(output_mode.value)
             .batchSize(options.batch_size)
             .timeoutMillis(options.timeout_millis)
@@ -50,10 +52,13 @@ def apply_transformation(
             .maxBatchBytes(options.max_batch_bytes)
             .maxFrameBytes(options.max_frame_bytes)
             .openTimeoutMillis(options.open_timeout_millis)
+            .batchTimeDomain(options.batch_time_domain.name)
             .name(options.name)
         )
         if options.batch_timeout_millis is not None:
             builder = builder.batchTimeoutMillis(options.batch_timeout_millis)
+        if options.latency_target_millis is not None:
+            builder = builder.latencyTargetMillis(options.latency_target_millis)
         return builder.apply()
 
     return _with_refusals_in_python(build)

@@ -7,6 +7,7 @@ from typing import Any, Callable, List, Optional
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker import failures, result_check
 from pyflink_async_batch._worker.result_encoder import ResultEncoder
+from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
 Failure = async_batch_pb2.Failure
 FrameHeader = async_batch_pb2.FrameHeader
@@ -31,10 +32,32 @@ class Answerer:
         self._encoder = encoder
         self._max_frame_bytes = max_frame_bytes
 
-    def result(self, request: Any, results: Any, method: str) -> None:
-        """Answers a request with what a user's method returned, or says why it cannot."""
+    def result(
+        self, request: Any, results: Any, method: str, retry: Optional[RetryPolicy] = None
+    ) -> None:
+        """
+        Answers a request with what a user's method returned, or says why it cannot.
+
+        :param retry: decides whether the call is to be repeated instead.
+        """
         try:
             checked = result_check.check(results, method, request.row_count)
+        except Exception as error:
+            self._fail(request, error, Failure.INVALID_RESULT)
+            return
+        if retry is not None:
+            try:
+                delay = retry.delay_after_results(checked, request.attempt)
+            except Exception as error:
+                self._fail(request, error, Failure.USER_CODE)
+                return
+            if delay is not None:
+                self._repeat(request, delay, None)
+                return
+        self._send_results(request, checked, method)
+
+    def _send_results(self, request: Any, checked: List[Any], method: str) -> None:
+        try:
             body = self._encoder.encode(checked)
             if len(body) > self._max_frame_bytes:
                 raise result_check.InvalidResultError(
@@ -43,7 +66,7 @@ class Answerer:
                 )
         except Exception as error:
             # Whatever is raised, also by the results' own code such as a __reduce__ that fails.
-            self.failure(request, error, Failure.INVALID_RESULT)
+            self._fail(request, error, Failure.INVALID_RESULT)
         else:
             self._send(
                 FrameHeader(
@@ -56,8 +79,45 @@ class Answerer:
                 body,
             )
 
-    def failure(self, request: Any, error: BaseException, kind: Any) -> None:
-        """Answers a request with an exception."""
+    def failure(
+        self,
+        request: Any,
+        error: BaseException,
+        kind: Any,
+        retry: Optional[RetryPolicy] = None,
+    ) -> None:
+        """
+        Answers a request with an exception.
+
+        :param retry: decides whether the call is to be repeated instead.
+        """
+        if retry is not None:
+            try:
+                delay = retry.delay_after_error(error, request.attempt)
+            except Exception as raised:
+                # Shows both: what the call raised, and what the predicate made of it.
+                raised.__cause__ = raised.__cause__ or error
+                error = raised
+            else:
+                if delay is not None:
+                    self._repeat(request, delay, failures.describe(error, kind))
+                    return
+        self._fail(request, error, kind)
+
+    def _repeat(self, request: Any, delay: int, failure: Any) -> None:
+        self._send(
+            FrameHeader(
+                kind=async_batch_pb2.RETRY,
+                batch_id=request.batch_id,
+                attempt=request.attempt,
+                answers=request.kind,
+                failure=failure,
+                retry_delay_millis=delay,
+            ),
+            None,
+        )
+
+    def _fail(self, request: Any, error: BaseException, kind: Any) -> None:
         self._send(
             FrameHeader(
                 kind=async_batch_pb2.FAILURE,
@@ -77,11 +137,15 @@ class BatchInvocation:
 
     :param function: the user's function.
     :param answerer: sends the one answer of each call.
+    :param retry: decides which calls are repeated; None for none.
     """
 
-    def __init__(self, function: Any, answerer: Answerer) -> None:
+    def __init__(
+        self, function: Any, answerer: Answerer, retry: Optional[RetryPolicy] = None
+    ) -> None:
         self._function = function
         self._answerer = answerer
+        self._retry = retry
         self._task: Optional[asyncio.Task[None]] = None
         self._wanted = True
 
@@ -127,10 +191,10 @@ class BatchInvocation:
             # Also CancelledError, SystemExit and KeyboardInterrupt: raised by user code they are
             # failures of a batch like any other; let through, they would strand it or end the loop.
             if self._is_wanted(task):
-                self._answerer.failure(request, error, Failure.USER_CODE)
+                self._answerer.failure(request, error, Failure.USER_CODE, self._retry)
         else:
             if self._is_wanted(task):
-                self._answerer.result(request, results, method)
+                self._answerer.result(request, results, method, self._retry)
 
     def _is_wanted(self, task: Optional["asyncio.Task[None]"]) -> bool:
         """False for a coroutine that was cancelled but returned all the same."""

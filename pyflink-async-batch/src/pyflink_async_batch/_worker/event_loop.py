@@ -16,6 +16,7 @@ from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.batch_invocation import Answerer, BatchInvocation
 from pyflink_async_batch._worker.frame_channel import FrameChannel
 from pyflink_async_batch._worker.result_encoder import ResultEncoder
+from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Worker:
     def __init__(self, description: Any) -> None:
         self._description = description
         self._function: Any = None
+        self._retry: Optional[RetryPolicy] = None
         self._metric_group = GenericMetricGroup(None, None) if description.metrics_enabled else None
         self._decoder = BatchDecoder(description.input_schema)
         self._encoder = ResultEncoder(description.output_schema)
@@ -104,6 +106,7 @@ class Worker:
         try:
             # Submitted with the job and authenticated by the control plane, as PyFlink's own.
             self._function = pickle.loads(self._description.payload)
+            self._retry = RetryPolicy.unpickle(self._description.retry_strategy)
             kind = Failure.OPEN
             self._function.open(runtime_context.create(self._description, self._metric_group))
             return True
@@ -151,7 +154,7 @@ class Worker:
         key = (header.batch_id, header.attempt)
         invocation = self._invocations.get(key)
         if invocation is None:
-            invocation = BatchInvocation(self._function, self._answerer)
+            invocation = BatchInvocation(self._function, self._answerer, self._retry)
             self._invocations[key] = invocation
         if header.kind == async_batch_pb2.TIMEOUT:
             task = invocation.time_out(header, inputs)

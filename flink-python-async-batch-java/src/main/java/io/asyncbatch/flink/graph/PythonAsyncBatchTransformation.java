@@ -10,8 +10,8 @@ import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
 import io.asyncbatch.flink.worker.WorkerLimits;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.streaming.api.TimeDomain;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 
@@ -33,6 +33,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private OutputMode outputMode;
     private int batchSize;
     private long batchTimeoutMillis = BatchSettings.NO_BATCH_TIMEOUT;
+    private TimeDomain batchTimeDomain = TimeDomain.PROCESSING_TIME;
+    private long latencyTargetMillis = BatchSettings.NO_LATENCY_TARGET;
     private long timeoutMillis;
     private int capacity;
     private long maxBatchBytes;
@@ -62,8 +64,10 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         return this;
     }
 
-    public PythonAsyncBatchTransformation<IN, OUT> function(String className, byte[] pickled) {
-        this.function = new PythonFunction(className, pickled);
+    /** An empty retry strategy repeats no call. */
+    public PythonAsyncBatchTransformation<IN, OUT> function(
+            String className, byte[] pickled, byte[] retryStrategy) {
+        this.function = new PythonFunction(className, pickled, retryStrategy);
         return this;
     }
 
@@ -80,6 +84,17 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     /** Not called where a partial batch waits for more rows. */
     public PythonAsyncBatchTransformation<IN, OUT> batchTimeoutMillis(long batchTimeoutMillis) {
         this.batchTimeoutMillis = batchTimeoutMillis;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> batchTimeDomain(String batchTimeDomain) {
+        this.batchTimeDomain = TimeDomain.valueOf(batchTimeDomain);
+        return this;
+    }
+
+    /** Not called where only the batch timeout counts. */
+    public PythonAsyncBatchTransformation<IN, OUT> latencyTargetMillis(long latencyTargetMillis) {
+        this.latencyTargetMillis = latencyTargetMillis;
         return this;
     }
 
@@ -121,7 +136,6 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                             + ", got "
                             + maxBatchBytes);
         }
-        ExecutionConfig config = input.getExecutionConfig();
         BatchSettings settings =
                 new BatchSettings(
                         outputMode,
@@ -129,7 +143,9 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         batchTimeoutMillis,
                         timeoutMillis,
                         capacity,
-                        maxBatchBytes);
+                        maxBatchBytes,
+                        batchTimeDomain,
+                        latencyTargetMillis);
         PythonInvokerFactory<IN, OUT> invokerFactory =
                 new PythonInvokerFactory<>(
                         function,
@@ -143,7 +159,6 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                 new AsyncBatchWaitOperatorFactory<>(
                         settings,
                         invokerFactory,
-                        RowSizes.estimator(input.getType())::applyAsLong,
-                        outputType.createSerializer(config.getSerializerConfig())));
+                        RowSizes.estimator(input.getType())::applyAsLong));
     }
 }

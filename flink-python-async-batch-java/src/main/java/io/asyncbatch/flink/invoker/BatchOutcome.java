@@ -2,6 +2,8 @@ package io.asyncbatch.flink.invoker;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Callable;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -23,20 +25,60 @@ public sealed interface BatchOutcome<OUT> {
     /**
      * The invocation failed.
      *
+     * @param invalidResult whether the function returned, but something that is no result
      * @param cause what to show the user; the job's exception chain ends with it
      */
-    record Failure<OUT>(Throwable cause) implements BatchOutcome<OUT> {
+    record Failure<OUT>(boolean invalidResult, Throwable cause) implements BatchOutcome<OUT> {
 
         public Failure {
             Objects.requireNonNull(cause, "cause");
         }
     }
 
+    /**
+     * The invocation is to be repeated. The operator waits and hands the batch over once more,
+     * unless the batch's deadline, which covers all attempts, passes first.
+     *
+     * @param cause why, or null if the results were not what was hoped for
+     * @param delayMillis how long to wait, at least 0
+     */
+    record Retry<OUT>(@Nullable Throwable cause, long delayMillis) implements BatchOutcome<OUT> {
+
+        public Retry {
+            if (delayMillis < 0) {
+                throw new IllegalArgumentException(
+                        "the delay before a retry must not be negative, got "
+                                + delayMillis
+                                + " ms");
+            }
+        }
+    }
+
+    /**
+     * How it ended can be told in the mailbox thread only, because the user's code that tells it
+     * may rely on running there.
+     *
+     * @param outcome called once, by the mailbox thread; what it throws is the failure
+     */
+    record Deferred<OUT>(Callable<BatchOutcome<OUT>> outcome) implements BatchOutcome<OUT> {}
+
     static <OUT> BatchOutcome<OUT> success(List<OUT> results) {
         return new Success<>(results);
     }
 
     static <OUT> BatchOutcome<OUT> failure(Throwable cause) {
-        return new Failure<>(cause);
+        return new Failure<>(false, cause);
+    }
+
+    static <OUT> BatchOutcome<OUT> invalidResult(Throwable cause) {
+        return new Failure<>(true, cause);
+    }
+
+    static <OUT> BatchOutcome<OUT> retry(@Nullable Throwable cause, long delayMillis) {
+        return new Retry<>(cause, delayMillis);
+    }
+
+    static <OUT> BatchOutcome<OUT> deferred(Callable<BatchOutcome<OUT>> outcome) {
+        return new Deferred<>(outcome);
     }
 }

@@ -3,6 +3,8 @@ package io.asyncbatch.flink.metrics;
 import io.asyncbatch.flink.operator.buffer.CloseReason;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
@@ -11,58 +13,83 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
 
 /**
- * The metrics of one batching operator. Updated by the mailbox thread alone; Flink's reporters read
- * them from theirs.
+ * The metrics of one batching operator, listed in {@code docs/metrics.md}. Updated by the mailbox
+ * thread alone; Flink's reporters read them from theirs.
  *
  * <p>All times are differences of a monotonic clock that the caller reads.
  */
 @Internal
 public final class BatchMetrics {
 
-    public static final String BATCH_SIZE = "batchSize";
-    public static final String BATCH_LATENCY_MS = "batchLatencyMs";
-    public static final String ASYNC_CALL_DURATION_MS = "asyncCallDurationMs";
-    public static final String INFLIGHT_BATCHES = "inflightBatches";
-    public static final String TOTAL_BATCHES_PROCESSED = "totalBatchesProcessed";
-    public static final String TOTAL_RECORDS_PROCESSED = "totalRecordsProcessed";
-    public static final String ASYNC_CALL_FAILURES = "asyncCallFailures";
-    public static final String BATCH_TIMEOUT_COUNT = "batchTimeoutCount";
-    public static final String LATE_RESULTS_DROPPED = "lateResultsDropped";
+    /** Why a batch failed for good. */
+    public enum FailureKind {
+        /** The function raised. */
+        EXCEPTION,
+        /** The function returned, but not one result for each input, or one that does not fit. */
+        INVALID_RESULT,
+        /** The deadline passed and the timeout handler raised or did not answer. */
+        TIMEOUT,
+        /** What runs the function is broken. */
+        INVOKER
+    }
 
     private static final int HISTOGRAM_WINDOW = 1_000;
     private static final long NANOS_PER_MILLI = 1_000_000;
 
     private final Histogram batchSize;
+    private final Histogram batchBytes;
     private final Histogram batchLatencyMs;
+    private final Histogram queueWaitMs;
     private final Histogram asyncCallDurationMs;
+    private final Histogram batchEndToEndLatencyMs;
     private final Counter totalBatchesProcessed;
     private final Counter totalRecordsProcessed;
     private final Counter asyncCallFailures;
+    private final Counter batchRetryCount;
     private final Counter batchTimeoutCount;
     private final Counter lateResultsDropped;
+    private final Counter inputHeldTimeMs;
     private final Map<CloseReason, Counter> closedBy = new EnumMap<>(CloseReason.class);
+    private final Map<FailureKind, Counter> failedBy = new EnumMap<>(FailureKind.class);
+
+    private long inputHeldNanos;
 
     /**
-     * @param inflightBatches batches that are invoked or await emission, read by the reporters'
-     *     threads
+     * @param inflight what is invoked or awaits emission, read by the reporters' threads
+     * @param pendingOrdered batches that are done and held back, read by the reporters' threads
      */
-    public BatchMetrics(MetricGroup group, Gauge<Integer> inflightBatches) {
-        batchSize = histogram(group, BATCH_SIZE);
-        batchLatencyMs = histogram(group, BATCH_LATENCY_MS);
-        asyncCallDurationMs = histogram(group, ASYNC_CALL_DURATION_MS);
-        totalBatchesProcessed = group.counter(TOTAL_BATCHES_PROCESSED);
-        totalRecordsProcessed = group.counter(TOTAL_RECORDS_PROCESSED);
-        asyncCallFailures = group.counter(ASYNC_CALL_FAILURES);
-        batchTimeoutCount = group.counter(BATCH_TIMEOUT_COUNT);
-        lateResultsDropped = group.counter(LATE_RESULTS_DROPPED);
+    public BatchMetrics(
+            MetricGroup group, Supplier<InflightLoad> inflight, IntSupplier pendingOrdered) {
+        batchSize = histogram(group, "batchSize");
+        batchBytes = histogram(group, "batchBytes");
+        batchLatencyMs = histogram(group, "batchLatencyMs");
+        queueWaitMs = histogram(group, "queueWaitMs");
+        asyncCallDurationMs = histogram(group, "asyncCallDurationMs");
+        batchEndToEndLatencyMs = histogram(group, "batchEndToEndLatencyMs");
+        totalBatchesProcessed = group.counter("totalBatchesProcessed");
+        totalRecordsProcessed = group.counter("totalRecordsProcessed");
+        asyncCallFailures = group.counter("asyncCallFailures");
+        batchRetryCount = group.counter("batchRetryCount");
+        batchTimeoutCount = group.counter("batchTimeoutCount");
+        lateResultsDropped = group.counter("lateResultsDropped");
+        inputHeldTimeMs = group.counter("inputHeldTimeMs");
         for (CloseReason reason : CloseReason.values()) {
-            closedBy.put(reason, group.counter(closedByName(reason)));
+            closedBy.put(reason, group.counter(nameOf(reason)));
         }
-        group.gauge(INFLIGHT_BATCHES, inflightBatches);
+        for (FailureKind kind : FailureKind.values()) {
+            failedBy.put(kind, group.counter(nameOf(kind)));
+        }
+        Gauge<Integer> batches = () -> inflight.get().batches();
+        Gauge<Long> rows = () -> inflight.get().rows();
+        Gauge<Long> bytes = () -> inflight.get().bytes();
+        Gauge<Integer> pending = pendingOrdered::getAsInt;
+        group.gauge("inflightBatches", batches);
+        group.gauge("inflightRecords", rows);
+        group.gauge("inflightBytes", bytes);
+        group.gauge("pendingOrderedBatches", pending);
     }
 
-    /** Name of the counter of batches that closed for this reason. */
-    public static String closedByName(CloseReason reason) {
+    private static String nameOf(CloseReason reason) {
         return switch (reason) {
             case SIZE -> "batchesClosedBySize";
             case BYTES -> "batchesClosedByBytes";
@@ -72,20 +99,39 @@ public final class BatchMetrics {
         };
     }
 
+    private static String nameOf(FailureKind kind) {
+        return switch (kind) {
+            case EXCEPTION -> "batchesFailedByException";
+            case INVALID_RESULT -> "batchesFailedByInvalidResult";
+            case TIMEOUT -> "batchesFailedByTimeout";
+            case INVOKER -> "batchesFailedByInvoker";
+        };
+    }
+
     /** A batch closed, this long after its first row. */
-    public void batchClosed(int rows, CloseReason reason, long openNanos) {
+    public void batchClosed(int rows, long bytes, CloseReason reason, long openNanos) {
         batchSize.update(rows);
+        batchBytes.update(bytes);
         batchLatencyMs.update(openNanos / NANOS_PER_MILLI);
         closedBy.get(reason).inc();
     }
 
-    /** An invocation reported before its deadline, this long after its dispatch. */
+    /** A batch got a slot, this long after it closed. */
+    public void batchDispatched(long waitedNanos) {
+        queueWaitMs.update(waitedNanos / NANOS_PER_MILLI);
+    }
+
+    /** A call reported before the deadline, this long after it began. */
     public void callEnded(long durationNanos) {
         asyncCallDurationMs.update(durationNanos / NANOS_PER_MILLI);
     }
 
-    public void callFailed() {
-        asyncCallFailures.inc();
+    /** A call ended in a way that has it repeated. */
+    public void callRepeated(boolean failed) {
+        batchRetryCount.inc();
+        if (failed) {
+            asyncCallFailures.inc();
+        }
     }
 
     public void batchTimedOut() {
@@ -96,10 +142,29 @@ public final class BatchMetrics {
         lateResultsDropped.inc();
     }
 
+    /** A batch failed for good, and the task with it. */
+    public void batchFailed(FailureKind kind) {
+        failedBy.get(kind).inc();
+        if (kind != FailureKind.INVOKER) {
+            asyncCallFailures.inc();
+        }
+    }
+
     /** A batch has its results, from its invocation or from its timeout handler. */
     public void batchDone(int rows) {
         totalBatchesProcessed.inc();
         totalRecordsProcessed.inc(rows);
+    }
+
+    /** The last result of a batch left, this long after its first row came. */
+    public void batchLeft(long nanos) {
+        batchEndToEndLatencyMs.update(nanos / NANOS_PER_MILLI);
+    }
+
+    /** Input was held back for this long, as no slot was free. */
+    public void inputHeld(long nanos) {
+        inputHeldNanos += nanos;
+        inputHeldTimeMs.inc(inputHeldNanos / NANOS_PER_MILLI - inputHeldTimeMs.getCount());
     }
 
     private static Histogram histogram(MetricGroup group, String name) {

@@ -3,6 +3,7 @@ package io.asyncbatch.flink.operator;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.metrics.BatchMetrics;
+import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.buffer.BatchFormer;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.CloseReason;
@@ -123,13 +124,17 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
         super.open();
         copiesInputs = getExecutionConfig().isObjectReuseEnabled();
         invoker = invokerFactory.createInvoker();
-        metrics = new BatchMetrics(getMetricGroup(), this::slotsTaken);
+        metrics = new BatchMetrics(getMetricGroup(), this::load, queue::heldBack);
         dispatcher =
                 new BatchDispatcher<>(
                         settings, invoker, getProcessingTimeService(), mailbox, metrics, this);
         hold =
                 new InputHold(
-                        dispatcher, mailbox, getProcessingTimeService(), settings.maxBatchBytes());
+                        dispatcher,
+                        mailbox,
+                        getProcessingTimeService(),
+                        metrics,
+                        settings.maxBatchBytes());
         former =
                 new BatchFormer<>(
                         settings,
@@ -185,6 +190,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         rethrowFailure();
+        former.onWatermark(mark.getTimestamp());
         queue.add(mark, former.rows().size());
         emit();
     }
@@ -206,15 +212,21 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
         emit();
     }
 
-    private void onBatchClosed(BatchRows<IN> rows, CloseReason reason, long openNanos)
+    private void onBatchClosed(BatchRows<IN> rows, CloseReason reason, long openedNanos)
             throws Exception {
-        metrics.batchClosed(rows.size(), reason, openNanos);
-        Batch<IN, OUT> batch = Batch.buffered(rows);
+        long now = getProcessingTimeService().getClock().relativeTimeNanos();
+        metrics.batchClosed(rows.size(), rows.bytes(), reason, now - openedNanos);
+        Batch<IN, OUT> batch = Batch.buffered(rows, openedNanos, now);
         queue.add(batch);
         dispatcher.submit(batch);
     }
 
     // ---------------------------------------------------------------- output
+
+    @Override
+    public void onCallEnded(long nanos) {
+        former.onCallEnded(nanos);
+    }
 
     @Override
     public void onDone(Batch<IN, OUT> batch) throws Exception {
@@ -349,7 +361,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
         }
     }
 
-    private int slotsTaken() {
-        return dispatcher == null ? 0 : dispatcher.slotsTaken();
+    private InflightLoad load() {
+        return dispatcher == null ? InflightLoad.NONE : dispatcher.load();
     }
 }

@@ -4,6 +4,8 @@ import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.util.Objects;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.ExecutionConfig;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.ChainingStrategy;
@@ -29,18 +31,27 @@ public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStream
     private final BatchSettings settings;
     private final BatchInvokerFactory<IN, OUT> invokerFactory;
     private final RowWeigher<IN> weigher;
-    private final TypeSerializer<OUT> outputSerializer;
+    private TypeSerializer<OUT> outputSerializer;
 
     public AsyncBatchWaitOperatorFactory(
             BatchSettings settings,
             BatchInvokerFactory<IN, OUT> invokerFactory,
-            RowWeigher<IN> weigher,
-            TypeSerializer<OUT> outputSerializer) {
+            RowWeigher<IN> weigher) {
         this.settings = Objects.requireNonNull(settings, "settings");
         this.invokerFactory = Objects.requireNonNull(invokerFactory, "invoker factory");
         this.weigher = Objects.requireNonNull(weigher, "weigher");
-        this.outputSerializer = Objects.requireNonNull(outputSerializer, "output serializer");
         this.chainingStrategy = ChainingStrategy.ALWAYS;
+    }
+
+    @Override
+    public boolean isOutputTypeConfigurable() {
+        return true;
+    }
+
+    /** Called while the job graph is built, when the type is known for certain. */
+    @Override
+    public void setOutputType(TypeInformation<OUT> type, ExecutionConfig executionConfig) {
+        outputSerializer = type.createSerializer(executionConfig.getSerializerConfig());
     }
 
     @Override

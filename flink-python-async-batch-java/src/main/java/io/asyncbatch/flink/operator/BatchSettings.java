@@ -2,6 +2,7 @@ package io.asyncbatch.flink.operator;
 
 import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.streaming.api.TimeDomain;
 
 /**
  * What the user asked of one batching operator. Immutable; checked when it is made, so that a wrong
@@ -14,6 +15,9 @@ import org.apache.flink.annotation.Internal;
  * @param timeoutMillis deadline of a batch from its dispatch, over all attempts, at least 1
  * @param capacity most batches that are invoked or await emission, at least 1
  * @param maxBatchBytes a batch closes before a row that would take it past this size, at least 1
+ * @param batchTimeDomain the time that {@code batchTimeoutMillis} is measured in
+ * @param latencyTargetMillis a batch closes early enough for its first row to have its result this
+ *     long after it came, as far as the time of the last calls tells; {@link #NO_LATENCY_TARGET}
  */
 @Internal
 public record BatchSettings(
@@ -22,11 +26,16 @@ public record BatchSettings(
         long batchTimeoutMillis,
         long timeoutMillis,
         int capacity,
-        long maxBatchBytes)
+        long maxBatchBytes,
+        TimeDomain batchTimeDomain,
+        long latencyTargetMillis)
         implements Serializable {
 
     /** Value of {@link #batchTimeoutMillis} when a partial batch never closes by time. */
     public static final long NO_BATCH_TIMEOUT = 0;
+
+    /** Value of {@link #latencyTargetMillis} when only {@link #batchTimeoutMillis} counts. */
+    public static final long NO_LATENCY_TARGET = 0;
 
     /** Order in which results leave the operator. */
     public enum OutputMode {
@@ -46,10 +55,48 @@ public record BatchSettings(
             throw new IllegalArgumentException(
                     "batch_timeout must be positive, got " + batchTimeoutMillis + " ms");
         }
+        if (batchTimeDomain == TimeDomain.EVENT_TIME && batchTimeoutMillis == NO_BATCH_TIMEOUT) {
+            throw new IllegalArgumentException(
+                    "batch_time_domain=EVENT_TIME needs a batch_timeout, and has none");
+        }
+        if (latencyTargetMillis < NO_LATENCY_TARGET) {
+            throw new IllegalArgumentException(
+                    "latency_target must be positive, got " + latencyTargetMillis + " ms");
+        }
     }
 
-    public boolean hasBatchTimeout() {
-        return batchTimeoutMillis != NO_BATCH_TIMEOUT;
+    /** Settings whose batches close by processing time and have no latency target. */
+    public BatchSettings(
+            OutputMode outputMode,
+            int batchSize,
+            long batchTimeoutMillis,
+            long timeoutMillis,
+            int capacity,
+            long maxBatchBytes) {
+        this(
+                outputMode,
+                batchSize,
+                batchTimeoutMillis,
+                timeoutMillis,
+                capacity,
+                maxBatchBytes,
+                TimeDomain.PROCESSING_TIME,
+                NO_LATENCY_TARGET);
+    }
+
+    /** Whether batches close by a timer of processing time. */
+    public boolean closesByProcessingTime() {
+        return batchTimeoutMillis != NO_BATCH_TIMEOUT
+                && batchTimeDomain == TimeDomain.PROCESSING_TIME;
+    }
+
+    /** Whether batches close by watermarks. */
+    public boolean closesByEventTime() {
+        return batchTimeDomain == TimeDomain.EVENT_TIME;
+    }
+
+    public boolean hasLatencyTarget() {
+        return latencyTargetMillis != NO_LATENCY_TARGET;
     }
 
     private static void requireAtLeastOne(String option, long value) {

@@ -7,6 +7,7 @@ import io.asyncbatch.flink.arrow.RecordBatchReader;
 import io.asyncbatch.flink.arrow.RecordBatchWriter;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.proto.Failure;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
 import io.asyncbatch.flink.worker.channel.BatchChannel;
@@ -114,7 +115,7 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
     }
 
     /**
-     * Takes a {@code RESULT} or {@code FAILURE} of a batch.
+     * Takes a {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
      * @param body read before this returns
      */
@@ -134,16 +135,27 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
     }
 
     private BatchOutcome<OUT> outcome(FrameHeader header, ByteBuffer body, int rowCount) {
+        if (header.getKind() == FrameKind.RETRY) {
+            return BatchOutcome.retry(
+                    header.hasFailure() ? failure(header, rowCount) : null,
+                    header.getRetryDelayMillis());
+        }
         if (header.getKind() == FrameKind.FAILURE) {
-            return BatchOutcome.failure(
-                    PythonBatchException.of(
-                            functionName, header.getAnswers(), rowCount, header.getFailure()));
+            PythonBatchException failure = failure(header, rowCount);
+            return header.getFailure().getKind() == Failure.Kind.INVALID_RESULT
+                    ? BatchOutcome.invalidResult(failure)
+                    : BatchOutcome.failure(failure);
         }
         try {
             return BatchOutcome.success(reader.read(body, header.getRowCount()));
         } catch (RuntimeException e) {
             return BatchOutcome.failure(e);
         }
+    }
+
+    private PythonBatchException failure(FrameHeader header, int rowCount) {
+        return PythonBatchException.of(
+                functionName, header.getAnswers(), rowCount, header.getFailure());
     }
 
     /** Fails every batch, also those yet to be sent, as no answer will come any more. */

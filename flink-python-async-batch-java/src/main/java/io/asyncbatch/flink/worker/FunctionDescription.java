@@ -25,6 +25,7 @@ final class FunctionDescription {
         return UserDefinedAsyncBatchFunction.newBuilder()
                 .setFunctionType(FunctionType.ASYNC_BATCH)
                 .setPayload(ByteString.copyFrom(function.pickled()))
+                .setRetryStrategy(ByteString.copyFrom(function.retryStrategy()))
                 .setFunctionName(function.className())
                 .setRuntimeContext(describe(runtimeContext))
                 .setInputSchema(

@@ -8,6 +8,8 @@ import org.apache.flink.annotation.Internal;
  *
  * @param className class of the function, for logs and errors
  * @param pickled the cloudpickled function; unpickled by the worker only
+ * @param retryStrategy the cloudpickled strategy, likewise; empty if calls are not repeated
  */
 @Internal
-public record PythonFunction(String className, byte[] pickled) implements Serializable {}
+public record PythonFunction(String className, byte[] pickled, byte[] retryStrategy)
+        implements Serializable {}

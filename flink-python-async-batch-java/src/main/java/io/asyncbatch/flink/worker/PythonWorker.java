@@ -249,7 +249,7 @@ final class PythonWorker implements AutoCloseable {
         public void onFrame(FrameHeader header, ByteBuffer body) throws IOException {
             switch (header.getKind()) {
                 case READY -> ready.complete(null);
-                case RESULT, FAILURE -> {
+                case RESULT, RETRY, FAILURE -> {
                     if (header.getBatchId() == 0) {
                         failed(PythonBatchException.ofWorker(functionName, header.getFailure()));
                     } else {

@@ -35,6 +35,7 @@ class GoldenMessagesTest {
                 "frame_invoke",
                 "frame_timeout",
                 "frame_result",
+                "frame_retry",
                 "frame_failure"
             })
     void framesAreWhatBothLanguagesAgreedOn(String name) throws IOException {

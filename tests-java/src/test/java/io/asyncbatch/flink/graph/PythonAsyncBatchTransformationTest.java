@@ -83,7 +83,7 @@ class PythonAsyncBatchTransformationTest {
     private PythonAsyncBatchTransformation<Long, String> transformation() {
         return PythonAsyncBatchTransformation.of(numbers, Types.STRING)
                 .name("test")
-                .function("Classify", new byte[] {1})
+                .function("Classify", new byte[] {1}, new byte[0])
                 .outputMode("ORDERED")
                 .batchSize(1)
                 .timeoutMillis(1)

@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import java.util.List;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
-import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple1;
-import org.apache.flink.api.java.typeutils.runtime.TupleSerializer;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -171,7 +169,7 @@ class BatchFormingTest {
         try (OperatorRig<Tuple1<Integer>> rig =
                 OperatorRig.create(
                         Settings.ordered().batchSize(4),
-                        tupleSerializer(),
+                        Types.TUPLE(Types.INT),
                         row -> Tuple1.of(row.f0 * 10))) {
             rig.harness.getExecutionConfig().enableObjectReuse();
             rig.opened();
@@ -198,11 +196,5 @@ class BatchFormingTest {
             assertThatThrownBy(() -> inputs.set(0, 9))
                     .isInstanceOf(UnsupportedOperationException.class);
         }
-    }
-
-    @SuppressWarnings({"unchecked", "rawtypes"})
-    private static TypeSerializer<Tuple1<Integer>> tupleSerializer() {
-        return new TupleSerializer<>(
-                (Class) Tuple1.class, new TypeSerializer<?>[] {IntSerializer.INSTANCE});
     }
 }

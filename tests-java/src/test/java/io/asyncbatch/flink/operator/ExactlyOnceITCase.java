@@ -10,7 +10,6 @@ import java.util.stream.LongStream;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.state.CheckpointListener;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
@@ -58,8 +57,7 @@ class ExactlyOnceITCase {
                 new AsyncBatchWaitOperatorFactory<>(
                         new BatchSettings(mode, 16, 5, 60_000, 4, Long.MAX_VALUE),
                         ThreadInvoker::new,
-                        row -> 8,
-                        LongSerializer.INSTANCE);
+                        row -> 8);
 
         List<Long> results = new ArrayList<>();
         try (CloseableIterator<Long> output =

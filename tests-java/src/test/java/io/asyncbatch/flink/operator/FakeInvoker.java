@@ -42,6 +42,14 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
             stage.complete(BatchOutcome.failure(cause));
         }
 
+        void retry(long delayMillis) {
+            stage.complete(BatchOutcome.retry(new IllegalStateException("again"), delayMillis));
+        }
+
+        void report(BatchOutcome<OUT> outcome) {
+            stage.complete(outcome);
+        }
+
         void breakInvoker(Throwable cause) {
             stage.completeExceptionally(cause);
         }

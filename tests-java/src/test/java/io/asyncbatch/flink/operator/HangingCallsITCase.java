@@ -10,7 +10,6 @@ import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.JobClient;
@@ -77,8 +76,7 @@ class HangingCallsITCase {
                                         CAPACITY,
                                         1_000_000),
                                 HangingInvoker::new,
-                                row -> 8,
-                                LongSerializer.INSTANCE))
+                                row -> 8))
                 .sinkTo(new DiscardingSink<>());
 
         JobClient job = env.executeAsync();

@@ -29,7 +29,8 @@ class MetricsTest {
                         "counter", Counter.class,
                         "gauge", Gauge.class,
                         "histogram", Histogram.class);
-        Pattern ours = Pattern.compile("(batch|async|inflight|totalBatches|totalRecords|late).*");
+        Pattern ours =
+                Pattern.compile("(batch|async|inflight|pending|queueWait|inputHeld|total|late).*");
         try (var rig = OperatorRig.open(Settings.ordered())) {
             Set<String> documented = new HashSet<>();
             for (String line : Files.readAllLines(table)) {

@@ -241,7 +241,7 @@ final class OperatorModel implements AutoCloseable {
                         || weight >= settings.maxBatchBytes()
                         || next != null && weight + weightOf(next) > settings.maxBatchBytes();
         boolean timedOut =
-                settings.hasBatchTimeout()
+                settings.closesByProcessingTime()
                         && rig.timers.getCurrentProcessingTime()
                                 >= arrivals.get(batch.get(0)) + settings.batchTimeoutMillis();
         boolean splitByRestore =
@@ -295,7 +295,7 @@ final class OperatorModel implements AutoCloseable {
         Set<Integer> left = new HashSet<>(rows(output()));
         long slots = (Integer) rig.gauge("inflightBatches");
         for (int id : rowsOf(input)) {
-            if (settings.hasBatchTimeout()
+            if (settings.closesByProcessingTime()
                     && !invoked.contains(id)
                     && !left.contains(id)
                     && !restoredResults.contains(id)

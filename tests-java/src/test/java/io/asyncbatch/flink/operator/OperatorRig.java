@@ -8,10 +8,13 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
-import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
@@ -49,18 +52,16 @@ final class OperatorRig<T> implements AutoCloseable {
     final ManualTimers timers = new ManualTimers();
     final OneInputStreamOperatorTestHarness<T, T> harness;
     final Map<String, Metric> metrics = new ConcurrentHashMap<>();
-    private final TypeSerializer<T> serializer;
     private MailboxExecutor mailbox;
 
     private OperatorRig(
             BatchSettings settings,
-            TypeSerializer<T> serializer,
+            TypeInformation<T> type,
             Function<T, T> compute,
             RowWeigher<T> weigher,
             int subtask,
             int parallelism)
             throws Exception {
-        this.serializer = serializer;
         this.invoker = new FakeInvoker<>(compute);
         MockEnvironment environment =
                 MockEnvironment.builder()
@@ -70,7 +71,9 @@ final class OperatorRig<T> implements AutoCloseable {
                         .setMetricGroup(recordingGroup())
                         .build();
         AsyncBatchWaitOperatorFactory<T, T> factory =
-                new AsyncBatchWaitOperatorFactory<>(settings, () -> invoker, weigher, serializer);
+                new AsyncBatchWaitOperatorFactory<>(settings, () -> invoker, weigher);
+        factory.setOutputType(type, new ExecutionConfig());
+        TypeSerializer<T> serializer = type.createSerializer(new SerializerConfigImpl());
         harness =
                 new OneInputStreamOperatorTestHarness<>(
                         new ManualTimeFactory(factory), serializer, environment);
@@ -84,24 +87,17 @@ final class OperatorRig<T> implements AutoCloseable {
     static OperatorRig<Integer> create(BatchSettings settings, int subtask, int parallelism)
             throws Exception {
         return new OperatorRig<>(
-                settings,
-                IntSerializer.INSTANCE,
-                value -> value * 10,
-                value -> value,
-                subtask,
-                parallelism);
+                settings, Types.INT, value -> value * 10, value -> value, subtask, parallelism);
     }
 
     static OperatorRig<Integer> create(BatchSettings settings, RowWeigher<Integer> weigher)
             throws Exception {
-        return new OperatorRig<>(
-                settings, IntSerializer.INSTANCE, value -> value * 10, weigher, 0, 1);
+        return new OperatorRig<>(settings, Types.INT, value -> value * 10, weigher, 0, 1);
     }
 
     static <T> OperatorRig<T> create(
-            Settings settings, TypeSerializer<T> serializer, Function<T, T> compute)
-            throws Exception {
-        return new OperatorRig<>(settings.build(), serializer, compute, row -> 1, 0, 1);
+            Settings settings, TypeInformation<T> type, Function<T, T> compute) throws Exception {
+        return new OperatorRig<>(settings.build(), type, compute, row -> 1, 0, 1);
     }
 
     /** A running operator without state. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.runtime.jobgraph.OperatorID;
@@ -110,7 +111,10 @@ class RealTaskTest {
     private static AsyncBatchWaitOperatorFactory<Integer, Integer> factory(
             Settings settings, FakeInvoker<Integer, Integer> invoker) {
         int key = InvokerRegistry.put(invoker);
-        return new AsyncBatchWaitOperatorFactory<>(
-                settings.build(), () -> InvokerRegistry.get(key), row -> 1, IntSerializer.INSTANCE);
+        AsyncBatchWaitOperatorFactory<Integer, Integer> factory =
+                new AsyncBatchWaitOperatorFactory<>(
+                        settings.build(), () -> InvokerRegistry.get(key), row -> 1);
+        factory.setOutputType(BasicTypeInfo.INT_TYPE_INFO, new ExecutionConfig());
+        return factory;
     }
 }

@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.operator;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import org.apache.flink.streaming.api.TimeDomain;
 
 /** Builds {@link BatchSettings} from what a test cares about. */
 final class Settings {
@@ -11,6 +12,8 @@ final class Settings {
     private long timeout = 1_000;
     private int capacity = 4;
     private long maxBytes = Long.MAX_VALUE;
+    private TimeDomain batchTimeDomain = TimeDomain.PROCESSING_TIME;
+    private long latencyTarget = BatchSettings.NO_LATENCY_TARGET;
 
     private Settings(OutputMode mode) {
         this.mode = mode;
@@ -53,7 +56,25 @@ final class Settings {
         return this;
     }
 
+    Settings eventTime() {
+        batchTimeDomain = TimeDomain.EVENT_TIME;
+        return this;
+    }
+
+    Settings latencyTarget(long millis) {
+        latencyTarget = millis;
+        return this;
+    }
+
     BatchSettings build() {
-        return new BatchSettings(mode, batchSize, batchTimeout, timeout, capacity, maxBytes);
+        return new BatchSettings(
+                mode,
+                batchSize,
+                batchTimeout,
+                timeout,
+                capacity,
+                maxBytes,
+                batchTimeDomain,
+                latencyTarget);
     }
 }

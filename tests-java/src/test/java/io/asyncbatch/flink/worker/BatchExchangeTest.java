@@ -123,6 +123,36 @@ class BatchExchangeTest {
     }
 
     @Test
+    void tellsThatACallIsToBeRepeated() throws Exception {
+        CompletableFuture<BatchOutcome<Long>> failed = invoke(1, 1L);
+        CompletableFuture<BatchOutcome<Long>> refused = invoke(2, 1L);
+        FrameHeader.Builder retry =
+                answer(FrameKind.RETRY, FrameKind.INVOKE, 2, 0).toBuilder().setRetryDelayMillis(40);
+        worker.write(retry.build(), new byte[0]);
+        worker.write(
+                retry.setBatchId(1)
+                        .setFailure(Failure.newBuilder().setErrorClass("ConnectionError"))
+                        .build(),
+                new byte[0]);
+        assertThat(refused.get()).isEqualTo(BatchOutcome.retry(null, 40));
+        BatchOutcome.Retry<Long> told = (BatchOutcome.Retry<Long>) failed.get();
+        assertThat(told.delayMillis()).isEqualTo(40);
+        assertThat(told.cause()).hasMessageContaining("ConnectionError");
+        assertThat(exchange.inFlight()).isZero();
+    }
+
+    @Test
+    void tellsAnInvalidResultFromAFailure() throws Exception {
+        CompletableFuture<BatchOutcome<Long>> outcome = invoke(1, 1L);
+        worker.write(
+                answer(FrameKind.FAILURE, FrameKind.INVOKE, 1, 0).toBuilder()
+                        .setFailure(Failure.newBuilder().setKind(Failure.Kind.INVALID_RESULT))
+                        .build(),
+                new byte[0]);
+        assertThat(((BatchOutcome.Failure<Long>) outcome.get()).invalidResult()).isTrue();
+    }
+
+    @Test
     void dropsAResultThatCrossedItsTimeout() throws Exception {
         CompletableFuture<BatchOutcome<Long>> invoked = invoke(1, 1L);
         CompletableFuture<BatchOutcome<Long>> timedOut = timeout(1, 1L);

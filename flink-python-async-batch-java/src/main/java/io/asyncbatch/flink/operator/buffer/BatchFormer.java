@@ -31,9 +31,9 @@ public final class BatchFormer<IN> {
     private final ProcessingTimeService timeService;
     private final BooleanSupplier slotIsFree;
     private final ClosedBatchSink<IN> sink;
+    @Nullable private final LatencyBudget latencyBudget;
 
     private BatchRows<IN> rows;
-    private long bytes;
     private long generation;
     private long openedNanos;
     private boolean overdue;
@@ -53,6 +53,10 @@ public final class BatchFormer<IN> {
         this.timeService = timeService;
         this.slotIsFree = slotIsFree;
         this.sink = sink;
+        this.latencyBudget =
+                settings.hasLatencyTarget()
+                        ? new LatencyBudget(settings.latencyTargetMillis())
+                        : null;
         this.rows = new BatchRows<>(settings.batchSize());
     }
 
@@ -66,17 +70,16 @@ public final class BatchFormer<IN> {
      */
     public long add(IN value, StreamRecord<?> record) throws Exception {
         long weight = weigh(value);
-        if (rows.size() > 0 && weight > settings.maxBatchBytes() - bytes) {
+        if (rows.size() > 0 && weight > settings.maxBatchBytes() - rows.bytes()) {
             close(CloseReason.BYTES);
         }
         if (rows.size() == 0) {
-            begin();
+            begin(record);
         }
-        rows.add(value, record);
-        bytes += weight;
+        rows.add(value, record, weight);
         if (rows.size() == settings.batchSize()) {
             close(CloseReason.SIZE);
-        } else if (bytes >= settings.maxBatchBytes()) {
+        } else if (rows.bytes() >= settings.maxBatchBytes()) {
             close(CloseReason.BYTES);
         }
         return weight;
@@ -92,8 +95,7 @@ public final class BatchFormer<IN> {
         overdue = false;
         BatchRows<IN> closed = rows;
         rows = new BatchRows<>(settings.batchSize());
-        bytes = 0;
-        sink.accept(closed, reason, timeService.getClock().relativeTimeNanos() - openedNanos);
+        sink.accept(closed, reason, openedNanos);
     }
 
     /**
@@ -119,11 +121,42 @@ public final class BatchFormer<IN> {
         }
     }
 
-    private void begin() {
-        openedNanos = timeService.getClock().relativeTimeNanos();
-        if (settings.hasBatchTimeout()) {
-            flushIn(settings.batchTimeoutMillis());
+    /** A call took this long, so rows that come now have the less time to wait. */
+    public void onCallEnded(long nanos) {
+        if (latencyBudget != null) {
+            latencyBudget.observe(nanos);
         }
+    }
+
+    /** Event time went on. Closes the batch if that is what it waits for. */
+    public void onWatermark(long timestamp) throws Exception {
+        if (settings.closesByEventTime() && rows.size() > 0 && timestamp >= dueTimestamp()) {
+            closeOnceASlotIsFree();
+        }
+    }
+
+    private long dueTimestamp() {
+        long first = rows.timestamps().get(0);
+        long due = first + settings.batchTimeoutMillis();
+        return due < first ? Long.MAX_VALUE : due;
+    }
+
+    private void begin(StreamRecord<?> first) {
+        openedNanos = timeService.getClock().relativeTimeNanos();
+        if (settings.closesByEventTime() && !first.hasTimestamp()) {
+            throw new IllegalStateException(
+                    "a row has no timestamp, but batch_time_domain is EVENT_TIME:"
+                            + " assign timestamps and watermarks before the batching operator");
+        }
+        if (settings.closesByProcessingTime() || latencyBudget != null) {
+            flushIn(longestOpenMillis());
+        }
+    }
+
+    private long longestOpenMillis() {
+        long most =
+                settings.closesByProcessingTime() ? settings.batchTimeoutMillis() : Long.MAX_VALUE;
+        return latencyBudget == null ? most : Math.min(most, latencyBudget.formingMillis());
     }
 
     private void flushIn(long millis) {
@@ -134,9 +167,12 @@ public final class BatchFormer<IN> {
     }
 
     private void flush(long owner) throws Exception {
-        if (owner != generation) {
-            return;
+        if (owner == generation) {
+            closeOnceASlotIsFree();
         }
+    }
+
+    private void closeOnceASlotIsFree() throws Exception {
         if (slotIsFree.getAsBoolean()) {
             close(CloseReason.TIMEOUT);
         } else {

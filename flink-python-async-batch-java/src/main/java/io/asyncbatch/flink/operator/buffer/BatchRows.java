@@ -21,6 +21,7 @@ public final class BatchRows<IN> {
 
     private Object[] values;
     private int size;
+    private long bytes;
     private final RowTimestamps timestamps;
     private final int mostRows;
 
@@ -32,16 +33,22 @@ public final class BatchRows<IN> {
     }
 
     /** Adds the value with the timestamp of the record it came in. */
-    void add(IN value, StreamRecord<?> record) {
+    void add(IN value, StreamRecord<?> record, long weight) {
         if (size == values.length) {
             values = Arrays.copyOf(values, (int) Math.min(mostRows, size * 2L));
         }
         values[size++] = value;
         timestamps.add(record);
+        bytes += weight;
     }
 
     public int size() {
         return size;
+    }
+
+    /** What all rows weigh together, by the {@link RowWeigher}. */
+    public long bytes() {
+        return bytes;
     }
 
     public RowTimestamps timestamps() {

@@ -14,7 +14,7 @@ public interface ClosedBatchSink<IN> {
     /**
      * @param rows the batch's rows, at least one; nobody changes them any more
      * @param reason why the batch closed
-     * @param openNanos how long the batch was open, from its first row
+     * @param openedNanos when its first row came, by the monotonic clock
      */
-    void accept(BatchRows<IN> rows, CloseReason reason, long openNanos) throws Exception;
+    void accept(BatchRows<IN> rows, CloseReason reason, long openedNanos) throws Exception;
 }

@@ -29,6 +29,7 @@ public final class Batch<IN, OUT> {
     private enum State {
         BUFFERED,
         IN_FLIGHT,
+        AWAITING_RETRY,
         TIMING_OUT,
         DONE
     }
@@ -44,8 +45,14 @@ public final class Batch<IN, OUT> {
     @Nullable private BatchRequest<IN> request;
     @Nullable private List<OUT> results;
     private boolean holdsSlot;
-    private long dispatchedNanos;
-    @Nullable private ScheduledFuture<?> timer;
+    private long bytes;
+    private long openedNanos;
+    private long closedNanos;
+
+    /** Of the deadline over all attempts, then of the answer of the timeout handler. */
+    @Nullable private ScheduledFuture<?> deadlineTimer;
+
+    @Nullable private ScheduledFuture<?> retryTimer;
 
     private long firstPosition;
     private int emitted;
@@ -55,11 +62,20 @@ public final class Batch<IN, OUT> {
         this.timestamps = timestamps;
     }
 
-    /** A batch that has to be invoked. */
-    public static <IN, OUT> Batch<IN, OUT> buffered(BatchRows<IN> rows) {
+    /**
+     * A batch that has to be invoked.
+     *
+     * @param openedNanos when its first row came, by the monotonic clock
+     * @param closedNanos when it took its last
+     */
+    public static <IN, OUT> Batch<IN, OUT> buffered(
+            BatchRows<IN> rows, long openedNanos, long closedNanos) {
         Batch<IN, OUT> batch = new Batch<>(rows.size(), rows.timestamps());
         batch.rows = rows;
         batch.state = State.BUFFERED;
+        batch.bytes = rows.bytes();
+        batch.openedNanos = openedNanos;
+        batch.closedNanos = closedNanos;
         return batch;
     }
 
@@ -74,29 +90,59 @@ public final class Batch<IN, OUT> {
     // ------------------------------------------------------------------ life
 
     /** The batch got a slot: buffered to in flight. */
-    BatchRequest<IN> dispatch(long batchId, long nowNanos) {
+    BatchRequest<IN> dispatch(long batchId) {
         if (state != State.BUFFERED) {
             throw new IllegalStateException("a batch is dispatched once, but it is " + state);
         }
         state = State.IN_FLIGHT;
         holdsSlot = true;
-        dispatchedNanos = nowNanos;
         request = new BatchRequest<>(batchId, 1, rows.values());
         return request;
     }
 
-    /** The invocation reported. False if a deadline was faster and nobody waits for it any more. */
-    boolean acceptsInvocation() {
-        return state == State.IN_FLIGHT;
+    /** An invocation reported. False if a deadline was faster and nobody waits for it any more. */
+    boolean acceptsInvocation(BatchRequest<IN> invoked) {
+        return state == State.IN_FLIGHT && request == invoked;
     }
 
-    /** The deadline passed: in flight to timing out. False if the invocation was faster. */
-    boolean passDeadline() {
+    /** The invocation is to be repeated: in flight to awaiting retry. The slot stays taken. */
+    void awaitRetry(ScheduledFuture<?> timer) {
         if (state != State.IN_FLIGHT) {
-            return false;
+            throw new IllegalStateException("only a batch in flight is retried, not one " + state);
+        }
+        state = State.AWAITING_RETRY;
+        retryTimer = timer;
+    }
+
+    /**
+     * The delay passed: awaiting retry to in flight.
+     *
+     * @return the next attempt, or null if the deadline was faster
+     */
+    @Nullable
+    BatchRequest<IN> retry(BatchRequest<IN> failed) {
+        if (state != State.AWAITING_RETRY || request != failed) {
+            return null;
+        }
+        state = State.IN_FLIGHT;
+        retryTimer = null;
+        request = new BatchRequest<>(failed.batchId(), failed.attempt() + 1, failed.inputs());
+        return request;
+    }
+
+    /**
+     * The deadline passed: in flight or awaiting retry to timing out.
+     *
+     * @return the last attempt, or null if its results were faster
+     */
+    @Nullable
+    BatchRequest<IN> passDeadline() {
+        if (state != State.IN_FLIGHT && state != State.AWAITING_RETRY) {
+            return null;
         }
         state = State.TIMING_OUT;
-        return true;
+        cancelRetryTimer();
+        return request;
     }
 
     /** Whether the answer of the timeout handler is what the batch waits for. */
@@ -109,33 +155,49 @@ public final class Batch<IN, OUT> {
         if (state != State.IN_FLIGHT && state != State.TIMING_OUT) {
             throw new IllegalStateException("a batch completes once, but it is " + state);
         }
-        cancelTimer();
+        cancelTimers();
         results = batchResults;
         rows = null;
         request = null;
         state = State.DONE;
     }
 
-    /** The timer of the state that the batch is in; replaces the one before. */
-    void setTimer(ScheduledFuture<?> newTimer) {
-        cancelTimer();
-        timer = newTimer;
+    /** The timer of the deadline that now counts; replaces the one before. */
+    void setDeadlineTimer(ScheduledFuture<?> timer) {
+        if (deadlineTimer != null) {
+            deadlineTimer.cancel(false);
+        }
+        deadlineTimer = timer;
     }
 
-    void cancelTimer() {
-        if (timer != null) {
-            timer.cancel(false);
-            timer = null;
+    void cancelTimers() {
+        if (deadlineTimer != null) {
+            deadlineTimer.cancel(false);
+            deadlineTimer = null;
+        }
+        cancelRetryTimer();
+    }
+
+    private void cancelRetryTimer() {
+        if (retryTimer != null) {
+            retryTimer.cancel(false);
+            retryTimer = null;
         }
     }
 
-    @Nullable
-    BatchRequest<IN> request() {
-        return request;
+    /** When its first row came, by the monotonic clock. Of a batch that was invoked. */
+    long openedNanos() {
+        return openedNanos;
     }
 
-    long dispatchedNanos() {
-        return dispatchedNanos;
+    /** When it took its last row, by the monotonic clock. Of a batch that was invoked. */
+    long closedNanos() {
+        return closedNanos;
+    }
+
+    /** What its rows weigh. Of a batch that was invoked. */
+    long bytes() {
+        return bytes;
     }
 
     boolean holdsSlot() {

@@ -4,6 +4,8 @@ import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.metrics.BatchMetrics;
+import io.asyncbatch.flink.metrics.BatchMetrics.FailureKind;
+import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.BatchSettings;
 import java.util.ArrayDeque;
 import java.util.HashSet;
@@ -12,6 +14,7 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeoutException;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
@@ -56,7 +59,7 @@ public final class BatchDispatcher<IN, OUT> {
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
 
     /** Read by metric reporters too. */
-    private volatile int slotsTaken;
+    private volatile InflightLoad load = InflightLoad.NONE;
 
     private long lastBatchId;
     private boolean closed;
@@ -89,18 +92,19 @@ public final class BatchDispatcher<IN, OUT> {
 
     /** Whether a batch that is submitted now is dispatched at once. */
     public boolean hasFreeSlot() {
-        return waiting.isEmpty() && slotsTaken < settings.capacity();
+        return waiting.isEmpty() && load.batches() < settings.capacity();
     }
 
-    /** Batches that are invoked or await emission. */
-    public int slotsTaken() {
-        return slotsTaken;
+    /** What is invoked or awaits emission. Any thread may ask. */
+    public InflightLoad load() {
+        return load;
     }
 
     /** The last result of the batch left. Frees its slot, for the batch that waits longest. */
     public void release(Batch<IN, OUT> batch) throws Exception {
         if (batch.holdsSlot()) {
-            slotsTaken--;
+            metrics.batchLeft(nanoTime() - batch.openedNanos());
+            load = load.minus(batch.size(), batch.bytes());
             dispatchWaiting();
             if (hasFreeSlot()) {
                 listener.onSlotFree();
@@ -111,36 +115,39 @@ public final class BatchDispatcher<IN, OUT> {
     /** Cancels all timers. Whatever is reported from now on is ignored. */
     public void close() {
         closed = true;
-        invoked.forEach(Batch::cancelTimer);
+        invoked.forEach(Batch::cancelTimers);
         invoked.clear();
         waiting.clear();
     }
 
     private void dispatchWaiting() throws Exception {
-        while (slotsTaken < settings.capacity() && !waiting.isEmpty()) {
+        while (load.batches() < settings.capacity() && !waiting.isEmpty()) {
             dispatch(waiting.poll());
         }
     }
 
     private void dispatch(Batch<IN, OUT> batch) throws Exception {
-        slotsTaken++;
+        load = load.plus(batch.size(), batch.bytes());
         invoked.add(batch);
-        BatchRequest<IN> request = batch.dispatch(++lastBatchId, nanoTime());
-        batch.setTimer(
-                timeService.registerTimer(
-                        timeService.getCurrentProcessingTime() + settings.timeoutMillis(),
-                        firedAt -> onDeadline(batch, request)));
+        BatchRequest<IN> request = batch.dispatch(++lastBatchId);
+        metrics.batchDispatched(nanoTime() - batch.closedNanos());
+        batch.setDeadlineTimer(timerIn(settings.timeoutMillis(), () -> onDeadline(batch)));
+        invoke(batch, request);
+    }
+
+    private void invoke(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
+        long startedNanos = nanoTime();
         CompletionStage<BatchOutcome<OUT>> stage;
         try {
             stage = invoker.invoke(request);
         } catch (Exception invokerFailure) {
-            fail(request, invokerFailure);
+            fail(request, FailureKind.INVOKER, invokerFailure);
             return;
         }
         stage.whenComplete(
                 (outcome, failure) ->
                         inMailbox(
-                                () -> onInvocation(batch, request, outcome, failure),
+                                () -> onInvocation(batch, request, startedNanos, outcome, failure),
                                 "result of batch %s",
                                 request.batchId()));
     }
@@ -148,34 +155,57 @@ public final class BatchDispatcher<IN, OUT> {
     private void onInvocation(
             Batch<IN, OUT> batch,
             BatchRequest<IN> request,
+            long startedNanos,
             BatchOutcome<OUT> outcome,
             Throwable failure)
             throws Exception {
         if (closed) {
             return;
         }
-        if (!batch.acceptsInvocation()) {
+        if (!batch.acceptsInvocation(request)) {
             metrics.lateResultDropped();
             return;
         }
-        metrics.callEnded(nanoTime() - batch.dispatchedNanos());
-        settle(batch, request, outcome, failure);
+        long callNanos = nanoTime() - startedNanos;
+        metrics.callEnded(callNanos);
+        listener.onCallEnded(callNanos);
+        BatchOutcome<OUT> told = tell(outcome);
+        if (told instanceof BatchOutcome.Retry<OUT> retry) {
+            LOG.debug(
+                    "Attempt {} of batch {} is repeated in {} ms",
+                    request.attempt(),
+                    request.batchId(),
+                    retry.delayMillis(),
+                    retry.cause());
+            metrics.callRepeated(retry.cause() != null);
+            // No longer than the deadline, which comes first then; the sum might overflow.
+            long delayMillis = Math.min(retry.delayMillis(), settings.timeoutMillis());
+            batch.awaitRetry(timerIn(delayMillis, () -> onRetry(batch, request)));
+        } else {
+            settle(batch, request, FailureKind.EXCEPTION, told, failure);
+        }
     }
 
-    private void onDeadline(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
-        if (closed || !batch.passDeadline()) {
+    private void onRetry(Batch<IN, OUT> batch, BatchRequest<IN> failed) throws Exception {
+        BatchRequest<IN> next = closed ? null : batch.retry(failed);
+        if (next != null) {
+            invoke(batch, next);
+        }
+    }
+
+    private void onDeadline(Batch<IN, OUT> batch) throws Exception {
+        BatchRequest<IN> request = closed ? null : batch.passDeadline();
+        if (request == null) {
             return;
         }
         metrics.batchTimedOut();
-        batch.setTimer(
-                timeService.registerTimer(
-                        timeService.getCurrentProcessingTime() + TIMEOUT_ANSWER_GRACE_MILLIS,
-                        firedAt -> onGraceExpired(batch, request)));
+        batch.setDeadlineTimer(
+                timerIn(TIMEOUT_ANSWER_GRACE_MILLIS, () -> onGraceExpired(batch, request)));
         CompletionStage<BatchOutcome<OUT>> stage;
         try {
             stage = invoker.timeout(request);
         } catch (Exception invokerFailure) {
-            fail(request, invokerFailure);
+            fail(request, FailureKind.INVOKER, invokerFailure);
             return;
         }
         stage.whenComplete(
@@ -186,6 +216,11 @@ public final class BatchDispatcher<IN, OUT> {
                                 request.batchId()));
     }
 
+    private ScheduledFuture<?> timerIn(long delayMillis, ThrowingRunnable<Exception> action) {
+        return timeService.registerTimer(
+                timeService.getCurrentProcessingTime() + delayMillis, firedAt -> action.run());
+    }
+
     private void onTimeoutAnswer(
             Batch<IN, OUT> batch,
             BatchRequest<IN> request,
@@ -193,7 +228,7 @@ public final class BatchDispatcher<IN, OUT> {
             Throwable failure)
             throws Exception {
         if (!closed && batch.acceptsTimeoutAnswer()) {
-            settle(batch, request, outcome, failure);
+            settle(batch, request, FailureKind.TIMEOUT, tell(outcome), failure);
         }
     }
 
@@ -201,6 +236,7 @@ public final class BatchDispatcher<IN, OUT> {
         if (!closed && batch.acceptsTimeoutAnswer()) {
             fail(
                     request,
+                    FailureKind.TIMEOUT,
                     new TimeoutException(
                             "it passed its timeout of "
                                     + settings.timeoutMillis()
@@ -210,56 +246,73 @@ public final class BatchDispatcher<IN, OUT> {
         }
     }
 
-    /** Ends the batch with what the call that it waited for reported. */
+    /** Has the user's code that was to run in this thread say what came out. */
+    private BatchOutcome<OUT> tell(BatchOutcome<OUT> outcome) {
+        if (!(outcome instanceof BatchOutcome.Deferred<OUT> deferred)) {
+            return outcome;
+        }
+        try {
+            return deferred.outcome().call();
+        } catch (Exception failure) {
+            return BatchOutcome.failure(failure);
+        }
+    }
+
+    /**
+     * Ends the batch with what the call that it waited for reported.
+     *
+     * @param exceptionKind what an exception of that call counts as
+     */
     private void settle(
             Batch<IN, OUT> batch,
             BatchRequest<IN> request,
+            FailureKind exceptionKind,
             BatchOutcome<OUT> outcome,
             Throwable failure)
             throws Exception {
         if (failure != null) {
-            fail(request, ExceptionUtils.stripCompletionException(failure));
+            fail(request, FailureKind.INVOKER, ExceptionUtils.stripCompletionException(failure));
         } else if (outcome instanceof BatchOutcome.Success<OUT> success) {
             complete(batch, request, success.results());
         } else if (outcome instanceof BatchOutcome.Failure<OUT> reported) {
-            metrics.callFailed();
-            fail(request, reported.cause());
+            fail(
+                    request,
+                    reported.invalidResult() ? FailureKind.INVALID_RESULT : exceptionKind,
+                    reported.cause());
         } else {
-            fail(request, new IllegalStateException("the invoker reported no outcome"));
+            fail(
+                    request,
+                    FailureKind.INVOKER,
+                    new IllegalStateException("the invoker reported no outcome"));
         }
     }
 
     private void complete(Batch<IN, OUT> batch, BatchRequest<IN> request, List<OUT> results)
             throws Exception {
         int expected = request.inputs().size();
-        if (results == null) {
-            metrics.callFailed();
+        if (results == null || results.size() != expected) {
             fail(
                     request,
+                    FailureKind.INVALID_RESULT,
                     new IllegalStateException(
                             "the result of a batch should be of list type with one element for"
                                     + " each of its "
                                     + expected
-                                    + " inputs, and cannot be none"));
-        } else if (results.size() != expected) {
-            metrics.callFailed();
-            fail(
-                    request,
-                    new IllegalStateException(
-                            "the result of a batch should be of list type with one element for"
-                                    + " each of its "
-                                    + expected
-                                    + " inputs, but it has "
-                                    + results.size()));
-        } else {
-            batch.complete(results);
-            invoked.remove(batch);
-            metrics.batchDone(expected);
-            listener.onDone(batch);
+                                    + " inputs, "
+                                    + (results == null
+                                            ? "and cannot be none"
+                                            : "but it has " + results.size())));
+            return;
         }
+        batch.complete(results);
+        invoked.remove(batch);
+        metrics.batchDone(expected);
+        listener.onDone(batch);
     }
 
-    private void fail(BatchRequest<IN> request, Throwable cause) throws Exception {
+    private void fail(BatchRequest<IN> request, FailureKind kind, Throwable cause)
+            throws Exception {
+        metrics.batchFailed(kind);
         listener.onFailure(
                 new BatchFailedException(request.batchId(), request.inputs().size(), cause));
     }

@@ -11,6 +11,9 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public interface BatchListener<IN, OUT> {
 
+    /** An attempt reported, before the deadline and this long after it began. */
+    void onCallEnded(long nanos);
+
     /** The batch's results are there; {@link Batch#isDone} holds. */
     void onDone(Batch<IN, OUT> batch) throws Exception;
 

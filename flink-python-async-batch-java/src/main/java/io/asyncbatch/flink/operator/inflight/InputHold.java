@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator.inflight;
 
+import io.asyncbatch.flink.metrics.BatchMetrics;
 import java.util.concurrent.ScheduledFuture;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
@@ -36,6 +37,7 @@ public final class InputHold {
     private final BatchDispatcher<?, ?> dispatcher;
     private final MailboxExecutor mailbox;
     private final ProcessingTimeService timeService;
+    private final BatchMetrics metrics;
     private final long mostBytes;
 
     private int rowsLetIn;
@@ -54,10 +56,12 @@ public final class InputHold {
             BatchDispatcher<?, ?> dispatcher,
             MailboxExecutor mailbox,
             ProcessingTimeService timeService,
+            BatchMetrics metrics,
             long mostBytes) {
         this.dispatcher = dispatcher;
         this.mailbox = mailbox;
         this.timeService = timeService;
+        this.metrics = metrics;
         this.mostBytes = mostBytes;
     }
 
@@ -70,6 +74,7 @@ public final class InputHold {
         if (!dispatcher.hasWaiting()) {
             return;
         }
+        long heldSince = timeService.getClock().relativeTimeNanos();
         bytesLetIn += bytes;
         Pause pause = new Pause();
         ScheduledFuture<?> timer = mayLetIn() ? start(pause) : null;
@@ -79,6 +84,7 @@ public final class InputHold {
         if (timer != null) {
             timer.cancel(false);
         }
+        metrics.inputHeld(timeService.getClock().relativeTimeNanos() - heldSince);
         if (dispatcher.hasWaiting()) {
             rowsLetIn++;
             pauseMillis = Math.min(pauseMillis + pauseMillis / 8 + 1, LONGEST_PAUSE_MILLIS);

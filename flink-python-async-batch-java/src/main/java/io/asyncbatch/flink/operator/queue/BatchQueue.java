@@ -41,6 +41,9 @@ public abstract class BatchQueue<IN, OUT> {
     private long addedRows;
     private long emittedRows;
 
+    /** Written by the mailbox thread alone, read by metric reporters too. */
+    private volatile int heldBack;
+
     BatchQueue() {}
 
     public static <IN, OUT> BatchQueue<IN, OUT> create(OutputMode mode) {
@@ -61,7 +64,15 @@ public abstract class BatchQueue<IN, OUT> {
     }
 
     /** A batch of this queue became done. */
-    public abstract void completed(Batch<IN, OUT> batch);
+    public final void completed(Batch<IN, OUT> batch) {
+        heldBack++;
+        onCompleted(batch);
+    }
+
+    /** Batches that are done and have not left entirely. Any thread may ask. */
+    public int heldBack() {
+        return heldBack;
+    }
 
     /**
      * Adds a watermark behind all rows that have arrived.
@@ -116,6 +127,7 @@ public abstract class BatchQueue<IN, OUT> {
             batch.emit(count, collector);
             if (batch.remaining() == 0) {
                 remove(batch);
+                heldBack--;
                 listener.onEmptied(batch);
             } else if (count == beforeFence) {
                 heldByFence(batch);
@@ -146,6 +158,8 @@ public abstract class BatchQueue<IN, OUT> {
 
     /** The batches that still have rows to emit, by position. */
     abstract Iterable<Batch<IN, OUT>> batches();
+
+    abstract void onCompleted(Batch<IN, OUT> batch);
 
     abstract void append(Batch<IN, OUT> batch);
 

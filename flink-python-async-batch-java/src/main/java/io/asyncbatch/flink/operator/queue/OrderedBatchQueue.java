@@ -14,7 +14,7 @@ final class OrderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     private final ArrayDeque<Batch<IN, OUT>> batches = new ArrayDeque<>();
 
     @Override
-    public void completed(Batch<IN, OUT> batch) {
+    void onCompleted(Batch<IN, OUT> batch) {
         // The head of the queue is looked at whenever something may leave.
     }
 

@@ -19,7 +19,7 @@ final class UnorderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     private final ArrayDeque<Batch<IN, OUT>> ready = new ArrayDeque<>();
 
     @Override
-    public void completed(Batch<IN, OUT> batch) {
+    void onCompleted(Batch<IN, OUT> batch) {
         if (batch.nextPosition() < fencePosition()) {
             ready.add(batch);
         }
