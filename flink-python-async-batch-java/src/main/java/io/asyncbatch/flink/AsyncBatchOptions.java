@@ -1,0 +1,170 @@
+package io.asyncbatch.flink;
+
+import java.io.Serializable;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.streaming.api.TimeDomain;
+
+/**
+ * How batches are formed and how many are in flight. Immutable; made by a {@link #builder builder},
+ * which refuses a value out of range by the option's name. Times have a resolution of milliseconds.
+ */
+@PublicEvolving
+public final class AsyncBatchOptions implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    /** Batches that are invoked or await emission, unless said otherwise. */
+    public static final int DEFAULT_CAPACITY = 100;
+
+    /** Bytes of a batch, unless said otherwise. */
+    public static final long DEFAULT_MAX_BATCH_BYTES = 32L * 1024 * 1024;
+
+    private final int batchSize;
+    private final Duration timeout;
+    private final Duration batchTimeout;
+    private final TimeDomain batchTimeDomain;
+    private final Duration latencyTarget;
+    private final int capacity;
+    private final Long maxBatchBytes;
+
+    private AsyncBatchOptions(Builder builder) {
+        batchSize = builder.batchSize;
+        timeout = builder.timeout;
+        batchTimeout = builder.batchTimeout;
+        batchTimeDomain = builder.batchTimeDomain;
+        latencyTarget = builder.latencyTarget;
+        capacity = builder.capacity;
+        maxBatchBytes = builder.maxBatchBytes;
+    }
+
+    /**
+     * Begins with what has no default.
+     *
+     * @param batchSize most rows of a batch, at least 1
+     * @param timeout deadline of a batch from its dispatch, over all attempts; at least 1 ms
+     */
+    public static Builder builder(int batchSize, Duration timeout) {
+        return new Builder(batchSize, timeout);
+    }
+
+    public int getBatchSize() {
+        return batchSize;
+    }
+
+    public Duration getTimeout() {
+        return timeout;
+    }
+
+    public Optional<Duration> getBatchTimeout() {
+        return Optional.ofNullable(batchTimeout);
+    }
+
+    public TimeDomain getBatchTimeDomain() {
+        return batchTimeDomain;
+    }
+
+    public Optional<Duration> getLatencyTarget() {
+        return Optional.ofNullable(latencyTarget);
+    }
+
+    public int getCapacity() {
+        return capacity;
+    }
+
+    /** What was asked for; empty for {@link #DEFAULT_MAX_BATCH_BYTES}. */
+    public OptionalLong getMaxBatchBytes() {
+        return maxBatchBytes == null ? OptionalLong.empty() : OptionalLong.of(maxBatchBytes);
+    }
+
+    /** Collects options. Not thread-safe. */
+    public static final class Builder {
+
+        private final int batchSize;
+        private final Duration timeout;
+        private Duration batchTimeout;
+        private TimeDomain batchTimeDomain = TimeDomain.PROCESSING_TIME;
+        private Duration latencyTarget;
+        private int capacity = DEFAULT_CAPACITY;
+        private Long maxBatchBytes;
+
+        private Builder(int batchSize, Duration timeout) {
+            this.batchSize = (int) requirePositive("batchSize", batchSize);
+            this.timeout = requirePositive("timeout", timeout);
+        }
+
+        /**
+         * A batch closes this long after its first row, full or not. Without it a batch waits for
+         * more rows or the end of input, unless there is a {@link #latencyTarget}.
+         */
+        public Builder batchTimeout(Duration value) {
+            batchTimeout = requirePositive("batchTimeout", value);
+            return this;
+        }
+
+        /**
+         * The time in which {@link #batchTimeout} is measured, processing time by default. In event
+         * time a batch closes when the watermark reaches its first row's timestamp plus the
+         * timeout; rows then need timestamps.
+         */
+        public Builder batchTimeDomain(TimeDomain value) {
+            batchTimeDomain = Objects.requireNonNull(value, "batchTimeDomain");
+            return this;
+        }
+
+        /**
+         * From a row's arrival to its result. A batch closes early enough to meet it, given how
+         * long the last calls took: at once if calls alone take longer. Together with {@link
+         * #batchTimeout} the earlier of both counts.
+         */
+        public Builder latencyTarget(Duration value) {
+            latencyTarget = requirePositive("latencyTarget", value);
+            return this;
+        }
+
+        /** Most batches that are invoked or await emission; then input is held back. */
+        public Builder capacity(int value) {
+            capacity = (int) requirePositive("capacity", value);
+            return this;
+        }
+
+        /**
+         * A batch closes before the row that would take it past this size, by the estimate of the
+         * rows' size that their type allows. Refused for types that do not allow one, whose batches
+         * have no bound in bytes.
+         */
+        public Builder maxBatchBytes(long value) {
+            maxBatchBytes = requirePositive("maxBatchBytes", value);
+            return this;
+        }
+
+        /**
+         * @throws IllegalArgumentException if options contradict each other
+         */
+        public AsyncBatchOptions build() {
+            if (batchTimeDomain == TimeDomain.EVENT_TIME && batchTimeout == null) {
+                throw new IllegalArgumentException(
+                        "batchTimeDomain EVENT_TIME needs a batchTimeout, and has none");
+            }
+            return new AsyncBatchOptions(this);
+        }
+
+        private static long requirePositive(String option, long value) {
+            if (value < 1) {
+                throw new IllegalArgumentException(option + " must be positive, got " + value);
+            }
+            return value;
+        }
+
+        private static Duration requirePositive(String option, Duration value) {
+            Objects.requireNonNull(value, option);
+            if (value.toMillis() < 1) {
+                throw new IllegalArgumentException(option + " must be at least 1 ms, got " + value);
+            }
+            return value;
+        }
+    }
+}

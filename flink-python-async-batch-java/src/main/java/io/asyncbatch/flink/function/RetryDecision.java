@@ -1,0 +1,73 @@
+package io.asyncbatch.flink.function;
+
+import io.asyncbatch.flink.invoker.BatchOutcome;
+import java.io.IOException;
+import java.util.Optional;
+import java.util.function.Predicate;
+import org.apache.flink.streaming.api.functions.async.AsyncRetryPredicate;
+import org.apache.flink.streaming.api.functions.async.AsyncRetryStrategy;
+import org.apache.flink.util.InstantiationUtil;
+
+/**
+ * Decides by the user's strategy which outcomes have a call repeated, and when. The strategy's code
+ * runs in the mailbox thread, as with Flink's operator.
+ */
+final class RetryDecision<OUT> {
+
+    private final AsyncRetryStrategy<OUT> strategy;
+
+    RetryDecision(AsyncRetryStrategy<OUT> strategy) {
+        this.strategy = strategy;
+    }
+
+    /** The outcome, or a retry in its place. */
+    BatchOutcome<OUT> inMailbox(BatchOutcome<OUT> outcome, int attempt) {
+        return BatchOutcome.deferred(() -> decide(outcome, attempt));
+    }
+
+    private BatchOutcome<OUT> decide(BatchOutcome<OUT> outcome, int attempt) throws Exception {
+        BatchOutcome<OUT> told = outcome;
+        if (outcome instanceof BatchOutcome.Deferred<OUT> deferred) {
+            told = call(deferred);
+        }
+        AsyncRetryPredicate<OUT> predicate = strategy.getRetryPredicate();
+        if (told instanceof BatchOutcome.Success<OUT> success) {
+            return wanted(predicate.resultPredicate(), success.results(), attempt)
+                    ? BatchOutcome.retry(null, delayMillis(attempt))
+                    : told;
+        }
+        if (told instanceof BatchOutcome.Failure<OUT> failure) {
+            return wanted(predicate.exceptionPredicate(), failure.cause(), attempt)
+                    ? BatchOutcome.retry(failure.cause(), delayMillis(attempt))
+                    : told;
+        }
+        return told;
+    }
+
+    private static <OUT> BatchOutcome<OUT> call(BatchOutcome.Deferred<OUT> deferred) {
+        try {
+            return deferred.outcome().call();
+        } catch (Exception e) {
+            return BatchOutcome.failure(e);
+        }
+    }
+
+    private <T> boolean wanted(Optional<Predicate<T>> predicate, T value, int attempt) {
+        return predicate.isPresent() && strategy.canRetry(attempt) && predicate.get().test(value);
+    }
+
+    /**
+     * Depends on the attempt alone. Flink's exponential strategy keeps its last delay in itself,
+     * where batches that are retried at the same time would find each other's. So a copy is asked
+     * for the delays of this batch's attempts, one after the other.
+     */
+    private long delayMillis(int attempt) throws IOException, ClassNotFoundException {
+        AsyncRetryStrategy<OUT> copy =
+                InstantiationUtil.clone(strategy, strategy.getClass().getClassLoader());
+        long delay = 0;
+        for (int earlier = 1; earlier <= attempt; earlier++) {
+            delay = copy.getBackoffTimeMillis(earlier);
+        }
+        return delay;
+    }
+}

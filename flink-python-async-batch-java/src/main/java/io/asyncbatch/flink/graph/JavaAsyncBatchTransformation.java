@@ -1,0 +1,95 @@
+package io.asyncbatch.flink.graph;
+
+import io.asyncbatch.flink.AsyncBatchFunction;
+import io.asyncbatch.flink.AsyncBatchOptions;
+import io.asyncbatch.flink.arrow.RowSizes;
+import io.asyncbatch.flink.arrow.UnsupportedElementTypeException;
+import io.asyncbatch.flink.function.FunctionInvokerFactory;
+import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
+import io.asyncbatch.flink.operator.BatchSettings;
+import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import java.time.Duration;
+import java.util.Objects;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.java.typeutils.TypeExtractor;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.functions.async.AsyncRetryStrategy;
+import org.apache.flink.streaming.util.retryable.AsyncRetryStrategies;
+import org.apache.flink.util.Utils;
+
+/** Builds the transformation of one call of the Java API. Stateless; used by the client. */
+@Internal
+public final class JavaAsyncBatchTransformation {
+
+    private static final String NAME = "async batch wait operator";
+
+    private JavaAsyncBatchTransformation() {}
+
+    /** Adds the transformation to the job. */
+    public static <IN, OUT> SingleOutputStreamOperator<OUT> add(
+            DataStream<IN> in,
+            AsyncBatchFunction<IN, OUT> function,
+            AsyncBatchOptions options,
+            AsyncRetryStrategy<OUT> retryStrategy,
+            OutputMode outputMode) {
+        Objects.requireNonNull(function, "function");
+        Objects.requireNonNull(options, "options");
+        Objects.requireNonNull(retryStrategy, "asyncRetryStrategy");
+        TypeInformation<OUT> outputType =
+                TypeExtractor.getUnaryOperatorReturnType(
+                        function,
+                        AsyncBatchFunction.class,
+                        0,
+                        1,
+                        new int[] {1, 0},
+                        in.getType(),
+                        Utils.getCallLocationName(),
+                        true);
+        return in.transform(
+                NAME,
+                outputType,
+                new AsyncBatchWaitOperatorFactory<>(
+                        settings(options, outputMode),
+                        new FunctionInvokerFactory<>(
+                                in.getExecutionEnvironment().clean(function),
+                                retryStrategy == AsyncRetryStrategies.NO_RETRY_STRATEGY
+                                        ? null
+                                        : in.getExecutionEnvironment().clean(retryStrategy)),
+                        weigher(in.getType(), options)));
+    }
+
+    private static BatchSettings settings(AsyncBatchOptions options, OutputMode outputMode) {
+        return new BatchSettings(
+                outputMode,
+                options.getBatchSize(),
+                options.getBatchTimeout()
+                        .map(Duration::toMillis)
+                        .orElse(BatchSettings.NO_BATCH_TIMEOUT),
+                options.getTimeout().toMillis(),
+                options.getCapacity(),
+                options.getMaxBatchBytes().orElse(AsyncBatchOptions.DEFAULT_MAX_BATCH_BYTES),
+                options.getBatchTimeDomain(),
+                options.getLatencyTarget()
+                        .map(Duration::toMillis)
+                        .orElse(BatchSettings.NO_LATENCY_TARGET));
+    }
+
+    private static <IN> RowWeigher<IN> weigher(
+            TypeInformation<IN> inputType, AsyncBatchOptions options) {
+        try {
+            return RowSizes.estimator(inputType)::applyAsLong;
+        } catch (UnsupportedElementTypeException e) {
+            if (options.getMaxBatchBytes().isPresent()) {
+                throw new IllegalArgumentException(
+                        "maxBatchBytes cannot be kept, as the size of rows of this type is not"
+                                + " known: "
+                                + e.getMessage(),
+                        e);
+            }
+            return row -> 0;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package io.asyncbatch.flink.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.asyncbatch.flink.AsyncBatchFunction;
+import io.asyncbatch.flink.AsyncBatchOptions;
+import io.asyncbatch.flink.AsyncDataStream;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.api.common.InvalidProgramException;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.TimeDomain;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.async.ResultFuture;
+import org.junit.jupiter.api.Test;
+
+/** What is refused while the job graph is built. */
+class AsyncBatchOptionsTest {
+
+    private final StreamExecutionEnvironment env =
+            StreamExecutionEnvironment.getExecutionEnvironment();
+    private final DataStream<Long> numbers = env.fromData(List.of(1L), Types.LONG);
+
+    private static final class Identity implements AsyncBatchFunction<Long, Long> {
+
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void asyncInvokeBatch(List<Long> inputs, ResultFuture<Long> resultFuture) {
+            resultFuture.complete(inputs);
+        }
+    }
+
+    @Test
+    void whatIsNotSaidHasADefault() {
+        AsyncBatchOptions options = AsyncBatchOptions.builder(8, Duration.ofSeconds(3)).build();
+        assertThat(options.getBatchSize()).isEqualTo(8);
+        assertThat(options.getTimeout()).isEqualTo(Duration.ofSeconds(3));
+        assertThat(options.getBatchTimeout()).isEmpty();
+        assertThat(options.getBatchTimeDomain()).isEqualTo(TimeDomain.PROCESSING_TIME);
+        assertThat(options.getLatencyTarget()).isEmpty();
+        assertThat(options.getCapacity()).isEqualTo(100);
+        assertThat(options.getMaxBatchBytes()).isEmpty();
+    }
+
+    @Test
+    void whatIsNotPositiveIsRefusedByName() {
+        var builder = AsyncBatchOptions.builder(8, Duration.ofSeconds(3));
+        assertThatThrownBy(() -> AsyncBatchOptions.builder(0, Duration.ofSeconds(3)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("batchSize must be positive, got 0");
+        assertThatThrownBy(() -> AsyncBatchOptions.builder(1, Duration.ZERO))
+                .hasMessage("timeout must be at least 1 ms, got PT0S");
+        assertThatThrownBy(() -> builder.batchTimeout(Duration.ofMillis(-1)))
+                .hasMessage("batchTimeout must be at least 1 ms, got PT-0.001S");
+        assertThatThrownBy(() -> builder.latencyTarget(Duration.ofNanos(1)))
+                .hasMessage("latencyTarget must be at least 1 ms, got PT0.000000001S");
+        assertThatThrownBy(() -> builder.capacity(-5))
+                .hasMessage("capacity must be positive, got -5");
+        assertThatThrownBy(() -> builder.maxBatchBytes(0))
+                .hasMessage("maxBatchBytes must be positive, got 0");
+    }
+
+    @Test
+    void eventTimeNeedsABatchTimeout() {
+        var builder =
+                AsyncBatchOptions.builder(8, Duration.ofSeconds(3))
+                        .batchTimeDomain(TimeDomain.EVENT_TIME);
+        assertThatThrownBy(builder::build)
+                .hasMessage("batchTimeDomain EVENT_TIME needs a batchTimeout, and has none");
+        assertThat(builder.batchTimeout(Duration.ofSeconds(1)).build().getBatchTimeDomain())
+                .isEqualTo(TimeDomain.EVENT_TIME);
+    }
+
+    @Test
+    void shortFormsRefuseTheSame() {
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.orderedWaitBatch(
+                                        numbers, new Identity(), 0, TimeUnit.SECONDS, 8))
+                .hasMessage("timeout must be at least 1 ms, got PT0S");
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.unorderedWaitBatch(
+                                        numbers, new Identity(), 1, TimeUnit.SECONDS, 8, 0, 1))
+                .hasMessage("batchTimeout must be at least 1 ms, got PT0S");
+    }
+
+    @Test
+    void theOutputTypeIsDerivedFromTheFunction() {
+        var stream =
+                AsyncDataStream.orderedWaitBatch(numbers, new Identity(), 1, TimeUnit.SECONDS, 8);
+        assertThat(stream.getType()).isEqualTo(Types.LONG);
+    }
+
+    @Test
+    void aFunctionThatDoesNotSerializeIsRefused() {
+        Object notSerializable = new Object();
+        AsyncBatchFunction<Long, Long> capturing =
+                (inputs, future) -> future.complete(List.of((long) notSerializable.hashCode()));
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.orderedWaitBatch(
+                                        numbers, capturing, 1, TimeUnit.SECONDS, 8))
+                .isInstanceOf(InvalidProgramException.class);
+    }
+
+    /** A bound that cannot be kept must not be ignored in silence. */
+    @Test
+    void aBoundInBytesNeedsATypeWhoseSizeIsKnown() {
+        DataStream<Duration> durations =
+                env.fromData(List.of(Duration.ZERO), Types.GENERIC(Duration.class));
+        AsyncBatchFunction<Duration, Long> count =
+                (inputs, future) -> future.complete(List.of((long) inputs.size()));
+        var options = AsyncBatchOptions.builder(8, Duration.ofSeconds(1));
+        assertThat(AsyncDataStream.orderedWaitBatch(durations, count, options.build())).isNotNull();
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.orderedWaitBatch(
+                                        durations, count, options.maxBatchBytes(1_000).build()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("maxBatchBytes cannot be kept")
+                .hasMessageContaining("java.time.Duration");
+    }
+}
