@@ -16,6 +16,10 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     /** One call of {@code invoke} or {@code timeout}. */
     final class Call {
         final BatchRequest<IN> request;
+
+        /** Its place among all calls of this invoker, of either kind. */
+        final int order = invocations.size() + timeouts.size();
+
         private final CompletableFuture<BatchOutcome<OUT>> stage = new CompletableFuture<>();
 
         Call(BatchRequest<IN> request) {
@@ -30,8 +34,18 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
             return !stage.isDone();
         }
 
+        boolean hasResults() {
+            return stage.isDone()
+                    && stage.join() instanceof BatchOutcome.Success<OUT> success
+                    && success.results().size() == request.inputs().size();
+        }
+
         void succeed() {
-            succeed(request.inputs().stream().map(compute).toList());
+            succeed(results());
+        }
+
+        List<OUT> results() {
+            return request.inputs().stream().map(compute).toList();
         }
 
         void succeed(List<OUT> results) {

@@ -3,15 +3,18 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.inflight.BatchFailedException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import javax.annotation.Nullable;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
+import org.apache.flink.util.ExceptionUtils;
 
 /**
  * The contract of the operator in its simplest form: what went in, what came out, and what has to
@@ -19,6 +22,8 @@ import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
  * number, or its negative if its timeout handler gave it. Used by the test's thread.
  */
 final class OperatorModel implements AutoCloseable {
+
+    private static final int MAX_PARALLELISM = 128;
 
     enum StepKind {
         ROW,
@@ -28,12 +33,18 @@ final class OperatorModel implements AutoCloseable {
         ADVANCE_CLOCK,
         RUN_ONE_MAIL,
         RUN_ALL_MAILS,
+        RETRY,
+        FAIL,
         SNAPSHOT,
-        CRASH
+        CRASH,
+        RESCALE
     }
 
     /** What happens next; the choice picks one of several candidates or an amount. */
     record Step(StepKind kind, int choice) {}
+
+    /** A call that asked to be repeated. */
+    private record Retry(long batchId, int attempt) {}
 
     /** Where everything stood when a snapshot was taken. */
     private record Checkpoint(
@@ -47,6 +58,7 @@ final class OperatorModel implements AutoCloseable {
     private OperatorRig<Integer> rig;
     private boolean alwaysOrdered;
     private boolean ended;
+    private boolean rescaled;
     private int lastId;
 
     /** Rows, and watermarks as negative numbers, in the order in which they went in. */
@@ -65,6 +77,10 @@ final class OperatorModel implements AutoCloseable {
     private final Map<Integer, Long> arrivals = new HashMap<>();
 
     private final Set<Integer> restoredRows = new HashSet<>();
+
+    /** Calls of the running operator that asked to be repeated. */
+    private final List<Retry> retries = new ArrayList<>();
+
     private int checkedInvocations;
 
     /** Batches in flight at the last check, and when they last became fewer. */
@@ -72,15 +88,26 @@ final class OperatorModel implements AutoCloseable {
 
     private long slotFreedAt;
 
-    @Nullable private Checkpoint checkpoint;
+    private Checkpoint checkpoint;
 
     OperatorModel(BatchSettings settings) throws Exception {
         this.settings = settings;
         alwaysOrdered = settings.outputMode() == OutputMode.ORDERED;
         rig = OperatorRig.create(settings, OperatorModel::weightOf).opened();
+        snapshot();
     }
 
     void take(Step step) throws Exception {
+        try {
+            doStep(step);
+        } catch (Exception e) {
+            requirePlanted(e);
+            crash(step.choice(), false);
+            check();
+        }
+    }
+
+    private void doStep(Step step) throws Exception {
         switch (step.kind()) {
             case ROW -> row(step.choice());
             case WATERMARK -> watermark();
@@ -93,14 +120,34 @@ final class OperatorModel implements AutoCloseable {
                 check();
                 checkNothingIsStuck();
             }
+            case RETRY -> retry(step.choice());
+            case FAIL -> fail(step.choice());
             case SNAPSHOT -> snapshot();
-            case CRASH -> crash(step.choice());
+            case CRASH, RESCALE -> {
+                if (step.choice() % 2 == 0) {
+                    snapshot();
+                }
+                crash(step.choice(), step.kind() == StepKind.RESCALE);
+            }
         }
         check();
     }
 
+    /** A failed batch fails its task, which goes on from the last snapshot. */
+    private static void requirePlanted(Exception e) throws Exception {
+        if (ExceptionUtils.findThrowable(e, BatchFailedException.class).isEmpty()) {
+            throw e;
+        }
+    }
+
     /** Ends the input, has everything answered and checks what came out in all. */
     void finish() throws Exception {
+        try {
+            rig.runMails();
+        } catch (Exception e) {
+            requirePlanted(e);
+            crash(7, false);
+        }
         ended = true;
         rig.whileYielding(rig.harness::endInput, () -> answerSomething(7));
         check();
@@ -135,9 +182,11 @@ final class OperatorModel implements AutoCloseable {
         rig.watermark(timestamp);
     }
 
+    /** What waits for this to happen may also wait for time to pass, as a retry does. */
     private void answerSomething(int choice) {
-        if (!complete(rig.invoker.invocations, choice, false)) {
-            complete(rig.invoker.timeouts, choice, true);
+        if (!complete(rig.invoker.invocations, choice, false)
+                && !complete(rig.invoker.timeouts, choice, true)) {
+            rig.timers.advance(1);
         }
         for (FakeInvoker<Integer, Integer>.Call call : rig.invoker.timeouts) {
             answer(call, true);
@@ -146,13 +195,9 @@ final class OperatorModel implements AutoCloseable {
 
     private boolean complete(
             List<FakeInvoker<Integer, Integer>.Call> calls, int choice, boolean isTimeout) {
-        List<FakeInvoker<Integer, Integer>.Call> open =
-                calls.stream().filter(FakeInvoker.Call::isOpen).toList();
-        if (open.isEmpty()) {
-            return false;
-        }
-        answer(open.get(choice % open.size()), isTimeout);
-        return true;
+        Optional<FakeInvoker<Integer, Integer>.Call> call = open(calls, choice);
+        call.ifPresent(found -> answer(found, isTimeout));
+        return call.isPresent();
     }
 
     private static void answer(FakeInvoker<Integer, Integer>.Call call, boolean isTimeout) {
@@ -161,6 +206,34 @@ final class OperatorModel implements AutoCloseable {
         } else {
             call.succeed();
         }
+    }
+
+    private void retry(int choice) {
+        open(rig.invoker.invocations, choice)
+                .ifPresent(
+                        call -> {
+                            call.retry(choice % 20);
+                            retries.add(new Retry(call.request.batchId(), call.request.attempt()));
+                        });
+    }
+
+    private void fail(int choice) {
+        open(rig.invoker.invocations, choice)
+                .ifPresent(
+                        call -> {
+                            if (choice % 2 == 0) {
+                                call.fail(new IllegalStateException("planted"));
+                            } else {
+                                call.succeed(call.results().subList(1, call.inputs().size()));
+                            }
+                        });
+    }
+
+    private static Optional<FakeInvoker<Integer, Integer>.Call> open(
+            List<FakeInvoker<Integer, Integer>.Call> calls, int choice) {
+        List<FakeInvoker<Integer, Integer>.Call> open =
+                calls.stream().filter(FakeInvoker.Call::isOpen).toList();
+        return open.isEmpty() ? Optional.empty() : Optional.of(open.get(choice % open.size()));
     }
 
     private void snapshot() throws Exception {
@@ -176,13 +249,18 @@ final class OperatorModel implements AutoCloseable {
     /**
      * The operator dies, with all its output since the snapshot, and goes on with other settings.
      */
-    private void crash(int choice) throws Exception {
-        if (checkpoint == null) {
-            snapshot();
-        }
+    private void crash(int choice, boolean rescale) throws Exception {
         rig.close();
         input = new ArrayList<>(checkpoint.input());
         earlierOutput = new ArrayList<>(checkpoint.output());
+        OperatorSubtaskState state = checkpoint.state();
+        if (rescale) {
+            state = scaledUpAndDown(state, 2 + choice % 3);
+            // Mixed with those of other subtasks they say nothing of the rows around them.
+            input.removeIf(e -> e < 0 && !earlierOutput.contains("W:" + -e));
+            alwaysOrdered = false;
+            rescaled = true;
+        }
         restoredResults = new HashSet<>(checkpoint.computed());
         perhapsRestored = new HashSet<>(checkpoint.perhapsComputed());
         arrivals.clear();
@@ -190,6 +268,7 @@ final class OperatorModel implements AutoCloseable {
         restoredRows.addAll(inputRows());
         restoredRows.forEach(id -> arrivals.put(id, 0L));
         checkedInvocations = 0;
+        retries.clear();
         slotsBefore = 0;
         slotFreedAt = 0;
         settings =
@@ -202,8 +281,31 @@ final class OperatorModel implements AutoCloseable {
                         settings.maxBatchBytes());
         alwaysOrdered &= settings.outputMode() == OutputMode.ORDERED;
         rig = OperatorRig.create(settings, OperatorModel::weightOf);
-        rig.harness.initializeState(checkpoint.state());
+        rig.harness.initializeState(state);
         rig.opened();
+        if (rescale) {
+            snapshot();
+        }
+    }
+
+    /** What several subtasks, that come and go, make of the state. */
+    private OperatorSubtaskState scaledUpAndDown(OperatorSubtaskState state, int subtasks)
+            throws Exception {
+        OperatorSubtaskState[] states = new OperatorSubtaskState[subtasks];
+        for (int subtask = 0; subtask < subtasks; subtask++) {
+            try (var one = OperatorRig.create(settings, subtask, subtasks)) {
+                one.harness.initializeState(
+                        AbstractStreamOperatorTestHarness.repartitionOperatorState(
+                                state, MAX_PARALLELISM, 1, subtasks, subtask));
+                states[subtask] = one.opened().snapshot();
+            }
+        }
+        return AbstractStreamOperatorTestHarness.repartitionOperatorState(
+                AbstractStreamOperatorTestHarness.repackageState(states),
+                MAX_PARALLELISM,
+                subtasks,
+                1,
+                0);
     }
 
     // ---------------------------------------------------------------- checks
@@ -218,6 +320,7 @@ final class OperatorModel implements AutoCloseable {
         var invocations = rig.invoker.invocations;
         for (; checkedInvocations < invocations.size(); checkedInvocations++) {
             List<Integer> batch = invocations.get(checkedInvocations).inputs();
+            checkAttempt(invocations.get(checkedInvocations));
             assertThat(batch).as("computed again").noneMatch(restoredResults::contains);
             assertThat(batch.size()).as("batch size").isBetween(1, settings.batchSize());
             long weight = batch.stream().mapToLong(OperatorModel::weightOf).sum();
@@ -225,6 +328,20 @@ final class OperatorModel implements AutoCloseable {
                     .as("bytes of %s", batch)
                     .isTrue();
             checkReasonToClose(batch, weight);
+        }
+    }
+
+    private void checkAttempt(FakeInvoker<Integer, Integer>.Call call) {
+        if (call.request.attempt() > 1) {
+            assertThat(retries)
+                    .as("invoked again without being asked to")
+                    .contains(new Retry(call.request.batchId(), call.request.attempt() - 1));
+            assertThat(rig.invoker.timeouts)
+                    .as("invoked again after its timeout")
+                    .noneMatch(
+                            timeout ->
+                                    timeout.order < call.order
+                                            && timeout.request.batchId() == call.request.batchId());
         }
     }
 
@@ -246,7 +363,9 @@ final class OperatorModel implements AutoCloseable {
                                 >= arrivals.get(batch.get(0)) + settings.batchTimeoutMillis();
         boolean splitByRestore =
                 restoredRows.contains(last) && next != null && perhapsRestored.contains(next);
-        assertThat(full || timedOut || ended || splitByRestore)
+        // Rows of several subtasks came in no order that is known here.
+        boolean mixed = rescaled && restoredRows.contains(last);
+        assertThat(full || timedOut || ended || splitByRestore || mixed)
                 .as("batch %s closed without a reason", batch)
                 .isTrue();
     }
@@ -278,6 +397,7 @@ final class OperatorModel implements AutoCloseable {
         Set<Integer> left = new HashSet<>(rows(output()));
         long slots =
                 rig.invoker.invocations.stream()
+                        .filter(call -> call.request.attempt() == 1)
                         .filter(call -> !left.containsAll(call.inputs()))
                         .count();
         assertThat(slots).as("batches in flight").isLessThanOrEqualTo(settings.capacity());
@@ -298,7 +418,7 @@ final class OperatorModel implements AutoCloseable {
             if (settings.closesByProcessingTime()
                     && !invoked.contains(id)
                     && !left.contains(id)
-                    && !restoredResults.contains(id)
+                    && !perhapsRestored.contains(id)
                     && slots < settings.capacity()) {
                 // Rows that were held back get a moment to join a batch that waited for a slot.
                 assertThat(rig.timers.getCurrentProcessingTime())
@@ -319,6 +439,9 @@ final class OperatorModel implements AutoCloseable {
                     return;
                 }
             } else if (!left.contains(element)) {
+                if (rescaled && settings.outputMode() == OutputMode.ORDERED) {
+                    return; // It may wait for any other.
+                }
                 assertThat(computed).as("row held back for nothing").doesNotContain(element);
                 if (settings.outputMode() == OutputMode.ORDERED) {
                     return;
@@ -382,7 +505,7 @@ final class OperatorModel implements AutoCloseable {
             }
         }
         for (var call : rig.invoker.invocations) {
-            if (!call.isOpen() && !timedOut.contains(call.inputs().get(0))) {
+            if (call.hasResults() && !timedOut.contains(call.inputs().get(0))) {
                 computed.addAll(call.inputs());
             }
         }

@@ -51,8 +51,11 @@ class OperatorModelProperties {
                         Tuple.of(4, Arbitraries.just(StepKind.ADVANCE_CLOCK)),
                         Tuple.of(3, Arbitraries.just(StepKind.RUN_ONE_MAIL)),
                         Tuple.of(4, Arbitraries.just(StepKind.RUN_ALL_MAILS)),
+                        Tuple.of(2, Arbitraries.just(StepKind.RETRY)),
+                        Tuple.of(1, Arbitraries.just(StepKind.FAIL)),
                         Tuple.of(1, Arbitraries.just(StepKind.SNAPSHOT)),
-                        Tuple.of(1, Arbitraries.just(StepKind.CRASH)));
+                        Tuple.of(1, Arbitraries.just(StepKind.CRASH)),
+                        Tuple.of(1, Arbitraries.just(StepKind.RESCALE)));
         return Combinators.combine(kinds, Arbitraries.integers().between(0, 1_000))
                 .as(Step::new)
                 .list()
