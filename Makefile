@@ -38,7 +38,7 @@ test: install $(STAMPS)/test ## run the Java tests, then the Python tests agains
 .PHONY: lint
 lint: install $(STAMPS)/lint ## check formatting, compiler warnings, types and import rules
 	$(MVN) -q spotless:check
-	rm -rf */target/classes */target/test-classes # javac warns only about what it compiles
+	rm -rf */target/classes */target/test-classes benchmarks/jmh/target/classes # javac warns only about what it compiles
 	$(MVN) -q test-compile -Dmaven.compiler.failOnWarning=true -Dmaven.compiler.showWarnings=true
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -76,7 +76,7 @@ constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo ## pin what .venv now 
 
 .PHONY: clean
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist target */target pyflink-async-batch/dist $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
+	rm -rf $(VENV) dist target */target benchmarks/jmh/target pyflink-async-batch/dist $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
 
 # The environment --------------------------------------------------------------------------------
 

@@ -56,7 +56,12 @@ def run_benchmark(
             taken.append(measured_by([sys.argv[0], "--contender", name]))
             print(f"{name}: {taken[-1]:,.1f}", file=sys.stderr, flush=True)
     medians = {name: statistics.median(taken) for name, taken in figures.items()}
-    print(_MARK + json.dumps(dataclasses.asdict(judge(medians))), flush=True)
+    report(judge(medians))
+
+
+def report(*results: Result) -> None:
+    """Prints the results of a benchmark for :func:`measured_by`."""
+    print(_MARK + json.dumps([dataclasses.asdict(result) for result in results]), flush=True)
 
 
 def measured_by(script: List[str]) -> Any:
