@@ -39,6 +39,7 @@ class BackPressureTest {
             rig.rows(4);
             assertThat(rig.invoker.batches()).containsExactly(List.of(1, 2), List.of(3, 4));
             assertThat(rig.output()).containsExactly("10", "20");
+            assertThat(rig.timers.active()).as("the deadline of what is in flight").isOne();
         }
     }
 
@@ -140,6 +141,46 @@ class BackPressureTest {
                 seen.add(rig.output().size());
             }
             assertThat(seen).containsExactly(limit, limit * 2, rows);
+        }
+    }
+
+    /** It stands right behind a watermark that waits for a row of the backlog. */
+    @ParameterizedTest
+    @EnumSource
+    void aBatchThatFinishesWhileABacklogLeavesLeavesOnce(OutputMode mode) throws Exception {
+        int rows = AsyncBatchWaitOperator.EMITTED_PER_MAIL + 1;
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(rows))) {
+            for (int row = 0; row < rows; row++) {
+                rig.rows(row);
+            }
+            rig.watermark(1);
+            for (int row = 0; row < rows; row++) {
+                rig.rows(row);
+            }
+            rig.invoker.invocations.get(0).succeed();
+            rig.invoker.invocations.get(1).succeed();
+            rig.runMails();
+            assertThat(rig.output()).hasSize(rows + 1 + rows);
+            assertThat(rig.output().get(rows)).isEqualTo("W:1");
+            assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
+            assertThat(rig.gauge("pendingOrderedBatches")).isEqualTo(0);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void watermarksCountAmongWhatAMailEmits(OutputMode mode) throws Exception {
+        int limit = AsyncBatchWaitOperator.EMITTED_PER_MAIL;
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(limit))) {
+            for (int row = 0; row < limit; row++) {
+                rig.rows(row).watermark(row);
+            }
+            rig.invoker.invocations.get(0).succeed();
+            List<Integer> seen = new ArrayList<>();
+            while (rig.runMail()) {
+                seen.add(rig.output().size());
+            }
+            assertThat(seen).startsWith(limit, limit * 2);
         }
     }
 

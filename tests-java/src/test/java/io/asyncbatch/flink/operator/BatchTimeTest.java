@@ -88,6 +88,16 @@ class BatchTimeTest {
         }
     }
 
+    /** It would close the batch that forms next long before its time. */
+    @Test
+    void aWatermarkThatFindsNoRowsClosesNothingLater() throws Exception {
+        try (var rig = OperatorRig.open(eventTime(OutputMode.ORDERED).batchSize(2).capacity(1))) {
+            rig.row(1, 1).row(2, 2).watermark(100).row(3, 200);
+            rig.succeed(0).advance(1_000);
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1, 2));
+        }
+    }
+
     @Test
     void aRestoredBatchClosesByEventTimeToo() throws Exception {
         try (var rig = OperatorRig.open(eventTime(OutputMode.ORDERED))) {

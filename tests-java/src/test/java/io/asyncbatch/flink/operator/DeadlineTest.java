@@ -143,6 +143,18 @@ class DeadlineTest {
         }
     }
 
+    /** Both mails wait while the mailbox thread is busy. */
+    @ParameterizedTest
+    @EnumSource
+    void graceThatEndedBeforeTheAnswerWasLookedAtDoesNothing(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).timeout(10))) {
+            rig.rows(1).advance(10);
+            rig.invoker.timeouts.get(0).succeed(List.of(-1));
+            rig.advance(BatchDispatcher.TIMEOUT_ANSWER_GRACE_MILLIS);
+            assertThat(rig.output()).containsExactly("-1");
+        }
+    }
+
     @Test
     void timeoutHandlersResultsAreCountedToo() throws Exception {
         try (var rig = OperatorRig.open(Settings.ordered().batchSize(2).timeout(10))) {

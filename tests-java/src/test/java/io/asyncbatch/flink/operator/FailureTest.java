@@ -7,10 +7,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.inflight.BatchFailedException;
 import java.util.List;
+import java.util.stream.Stream;
+import org.apache.flink.runtime.state.OperatorStateBackend;
+import org.apache.flink.streaming.runtime.streamrecord.RecordAttributesBuilder;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.ThrowingConsumer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** How a batch that cannot be completed fails the task, and how the operator's life ends. */
 @Timeout(60)
@@ -74,6 +80,30 @@ class FailureTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("inputs")
+    void nothingIsTakenAfterASwallowedFailure(ThrowingConsumer<OperatorRig<Integer>> input)
+            throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1))) {
+            rig.harness.getEnvironment().setExpectedExternalFailureCause(Throwable.class);
+            rig.rows(1);
+            rig.invoker.invocations.get(0).fail(new RuntimeException("boom"));
+            assertThatThrownBy(rig::runMails).hasMessageContaining("boom");
+            assertThatThrownBy(() -> input.accept(rig)).isInstanceOf(BatchFailedException.class);
+        }
+    }
+
+    static Stream<ThrowingConsumer<OperatorRig<Integer>>> inputs() {
+        return Stream.of(
+                rig -> rig.rows(2),
+                rig -> rig.watermark(1),
+                rig -> rig.harness.processWatermarkStatus(WatermarkStatus.IDLE),
+                rig ->
+                        rig.harness.processRecordAttributes(
+                                new RecordAttributesBuilder(List.of()).build()),
+                rig -> rig.harness.endInput());
+    }
+
     @Test
     void noSnapshotAfterAFailure() throws Exception {
         try (var rig = OperatorRig.open(Settings.ordered().batchSize(1))) {
@@ -127,6 +157,41 @@ class FailureTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void anInvokerThatThrowsFailsTheTask(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1))) {
+            rig.invoker.failureOfCalls = new IllegalStateException("the socket is gone");
+            assertThatThrownBy(() -> rig.rows(1))
+                    .hasMessage(
+                            "Could not complete the batch of 1 row (batch 1): the socket is gone");
+            assertThat(rig.counter("batchesFailedByInvoker")).isOne();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void anInvokerThatThrowsWhenAskedForSubstitutesFailsTheTask(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).timeout(10))) {
+            rig.rows(1);
+            rig.invoker.failureOfCalls = new IllegalStateException("the socket is gone");
+            assertThatThrownBy(() -> rig.advance(10))
+                    .hasMessage(
+                            "Could not complete the batch of 1 row (batch 1): the socket is gone");
+            assertThat(rig.counter("batchesFailedByInvoker")).isOne();
+        }
+    }
+
+    @Test
+    void anInvokerThatReportsNothingFailsTheTask() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1))) {
+            rig.rows(1);
+            rig.invoker.invocations.get(0).report(null);
+            assertThatThrownBy(rig::runMails)
+                    .hasMessageEndingWith("the invoker reported no outcome");
+        }
+    }
+
     /** FLINK-24846: the exception would surface in the invoker's thread. */
     @Test
     void completionAfterTheMailboxClosedIsIgnored() throws Exception {
@@ -164,6 +229,15 @@ class FailureTest {
     }
 
     @Test
+    void closeLetsGoOfTheState() throws Exception {
+        var rig = OperatorRig.open(Settings.ordered());
+        OperatorStateBackend state = rig.harness.getOperator().getOperatorStateBackend();
+        assertThat(state.getRegisteredStateNames()).isNotEmpty();
+        rig.close();
+        assertThat(state.getRegisteredStateNames()).isEmpty();
+    }
+
+    @Test
     void invokerIsClosedAfterAFailedOpen() throws Exception {
         var rig = OperatorRig.create(Settings.ordered());
         rig.invoker.failureOfOpen = new IllegalStateException("no interpreter");
@@ -178,6 +252,16 @@ class FailureTest {
         var rig = OperatorRig.create(Settings.ordered());
         rig.harness.getOneInputOperator().close();
         assertThat(rig.invoker.closed).isZero();
+    }
+
+    @Test
+    void invokerIsLentTheTasksEnvironmentAndTheOperatorsContext() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered())) {
+            assertThat(rig.invoker.context.taskEnvironment())
+                    .isSameAs(rig.harness.getEnvironment());
+            assertThat(rig.invoker.context.runtimeContext())
+                    .isSameAs(rig.harness.getOperator().getRuntimeContext());
+        }
     }
 
     @Test

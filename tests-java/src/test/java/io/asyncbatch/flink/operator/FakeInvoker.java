@@ -74,6 +74,7 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     final Function<IN, OUT> compute;
     InvokerContext context;
     Exception failureOfOpen;
+    RuntimeException failureOfCalls;
     boolean answersAtOnce;
     int opened;
     int closed;
@@ -95,6 +96,7 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     public CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request) {
         Call call = new Call(request);
         invocations.add(call);
+        failIfToldTo();
         if (answersAtOnce) {
             call.succeed();
         }
@@ -105,7 +107,14 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     public CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request) {
         Call call = new Call(request);
         timeouts.add(call);
+        failIfToldTo();
         return call.stage;
+    }
+
+    private void failIfToldTo() {
+        if (failureOfCalls != null) {
+            throw failureOfCalls;
+        }
     }
 
     @Override

@@ -66,11 +66,47 @@ class MetricsTest {
 
     @Test
     void measuresByTheInjectedClock() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(2).capacity(1))) {
+            rig.advance(1_000).rows(1).advance(7).rows(2).advance(40).rows(3);
+            rig.mail(
+                    () -> {
+                        rig.timers.advance(5);
+                        rig.invoker.invocations.get(0).succeed();
+                    });
+            rig.rows(4).advance(2).succeed(1);
+            assertThat(times(rig, "batchLatencyMs")).containsExactly(7, 0);
+            assertThat(times(rig, "queueWaitMs")).containsExactly(0, 5);
+            assertThat(times(rig, "asyncCallDurationMs")).containsExactly(45, 2);
+            assertThat(times(rig, "batchEndToEndLatencyMs")).containsExactly(52, 7);
+            assertThat(rig.counter("inputHeldTimeMs")).isEqualTo(5);
+        }
+    }
+
+    private static long[] times(OperatorRig<?> rig, String histogram) {
+        return rig.histogram(histogram).getStatistics().getValues();
+    }
+
+    @Test
+    void inflightCountsRowsAndBytesUntilTheyHaveLeft() throws Exception {
         try (var rig = OperatorRig.open(Settings.ordered().batchSize(2))) {
-            rig.rows(1).advance(7);
-            rig.rows(2).advance(40).succeed(0);
-            assertThat(rig.histogram("batchLatencyMs").getStatistics().getMax()).isEqualTo(7);
-            assertThat(rig.histogram("asyncCallDurationMs").getStatistics().getMax()).isEqualTo(40);
+            rig.rows(3, 4, 5);
+            assertThat(rig.gauge("inflightRecords")).isEqualTo(2L);
+            assertThat(rig.gauge("inflightBytes")).isEqualTo(7L);
+            rig.succeed(0);
+            assertThat(rig.gauge("inflightRecords")).isEqualTo(0L);
+            assertThat(rig.gauge("inflightBytes")).isEqualTo(0L);
+        }
+    }
+
+    @Test
+    void pendingOrderedBatchesAreThoseThatWaitForAnEarlierOne() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1))) {
+            rig.rows(1, 2, 3).succeed(1);
+            assertThat(rig.gauge("pendingOrderedBatches")).isEqualTo(1);
+            rig.succeed(2);
+            assertThat(rig.gauge("pendingOrderedBatches")).isEqualTo(2);
+            rig.succeed(0);
+            assertThat(rig.gauge("pendingOrderedBatches")).isEqualTo(0);
         }
     }
 

@@ -103,6 +103,19 @@ class ResultOrderTest {
         }
     }
 
+    /** Twice would free a slot that another batch has. */
+    @ParameterizedTest
+    @EnumSource
+    void aBatchThatStartsAtTheNextWatermarkLeavesOnce(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1))) {
+            rig.rows(1).watermark(1).rows(2).watermark(2).rows(3);
+            rig.succeed(1).succeed(2).succeed(0);
+            assertThat(rig.output()).containsExactly("10", "W:1", "20", "W:2", "30");
+            assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
+            assertThat(rig.gauge("pendingOrderedBatches")).isEqualTo(0);
+        }
+    }
+
     @ParameterizedTest
     @EnumSource
     void watermarkPassesWhenNothingIsHeldBack(OutputMode mode) throws Exception {
@@ -170,6 +183,18 @@ class ResultOrderTest {
             assertThat(rig.output()).isEmpty();
             rig.succeed(0);
             assertThat(rig.output()).containsExactly("10", "BACKLOG:true");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void statusAndAttributesPassWhenNothingIsHeldBack(OutputMode mode) throws Exception {
+        try (var rig = OperatorRig.open(Settings.of(mode))) {
+            rig.harness.processWatermarkStatus(WatermarkStatus.IDLE);
+            assertThat(rig.output()).containsExactly("IDLE");
+            rig.harness.processRecordAttributes(
+                    new RecordAttributesBuilder(List.of()).setBacklog(false).build());
+            assertThat(rig.output()).containsExactly("IDLE", "BACKLOG:false");
         }
     }
 

@@ -97,6 +97,7 @@ class RetryTest {
             rig.runMails().advance(1);
             assertThat(rig.invoker.timeouts).hasSize(1);
             assertThat(rig.invoker.invocations).hasSize(1);
+            assertThat(rig.timers.active()).as("that of the handler's answer").isOne();
             rig.invoker.timeouts.get(0).succeed(List.of(-1));
             rig.runMails().advance(5_000);
             assertThat(rig.invoker.invocations).hasSize(1);

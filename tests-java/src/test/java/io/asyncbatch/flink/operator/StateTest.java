@@ -3,11 +3,16 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.state.SavedElement;
+import io.asyncbatch.flink.operator.state.SavedElementSerializer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.OperatorStateBackend;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.OperatorSnapshotUtil;
@@ -97,6 +102,9 @@ class StateTest {
             assertThat(rig.output()).containsExactly("20");
             rig.succeed(0);
             assertThat(rig.output()).containsExactly("20", "10", "W:1", "30");
+            assertThat(rig.gauge("inflightBatches"))
+                    .as("restored results had no slot")
+                    .isEqualTo(0);
         }
     }
 
@@ -113,6 +121,56 @@ class StateTest {
             rig.runMail();
             assertThat(replay(rig.snapshot()))
                     .containsExactly(limit * 10 + "", (limit + 1) * 10 + "");
+        }
+    }
+
+    @Test
+    void watermarksAmongRowsThatFormABatchKeepTheirPlace() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(4))) {
+            rig.rows(1, 2, 3, 4, 5).watermark(5).rows(6);
+            assertThat(replay(rig.snapshot()))
+                    .containsExactly("10", "20", "30", "40", "50", "W:5", "60");
+        }
+    }
+
+    /** The state would otherwise hold every row a second time until the next snapshot. */
+    @Test
+    void betweenSnapshotsTheStateHoldsNoRows() throws Exception {
+        OperatorSubtaskState state;
+        try (var rig = OperatorRig.open(Settings.ordered())) {
+            rig.rows(1, 2, 3);
+            state = rig.snapshot();
+            assertThat(heldByState(rig)).isEmpty();
+        }
+        try (var rig = OperatorRig.restore(Settings.ordered(), state)) {
+            assertThat(heldByState(rig)).isEmpty();
+        }
+    }
+
+    private static Iterable<SavedElement<Integer, Integer>> heldByState(OperatorRig<Integer> rig)
+            throws Exception {
+        OperatorStateBackend backend = rig.harness.getOperator().getOperatorStateBackend();
+        return backend.getListState(
+                        new ListStateDescriptor<>(
+                                "async-batch-rows",
+                                new SavedElementSerializer<>(
+                                        IntSerializer.INSTANCE, IntSerializer.INSTANCE)))
+                .get();
+    }
+
+    /** Batches are runs of neighbouring rows, in the sequence that was restored too. */
+    @Test
+    void rowsOnBothSidesOfARestoredResultMakeNoBatch() throws Exception {
+        OperatorSubtaskState state;
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1))) {
+            rig.rows(1, 2, 3).succeed(1);
+            state = rig.snapshot();
+        }
+        try (var rig = OperatorRig.restore(Settings.ordered().batchSize(2), state)) {
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1));
+            assertThat(rig.counter("batchesClosedByRestore")).isOne();
+            rig.finish();
+            assertThat(rig.output()).containsExactly("10", "20", "30");
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeutils.SerializerTestBase;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
@@ -11,6 +12,7 @@ import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
+import org.apache.flink.api.java.typeutils.runtime.kryo.KryoSerializer;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.junit.jupiter.api.Test;
@@ -47,6 +49,55 @@ class SavedElementSerializerTest extends SerializerTestBase<SavedElement<String,
             new SavedElement.Mark<>(Long.MAX_VALUE),
             new SavedElement.Mark<>(-1L),
         };
+    }
+
+    @Test
+    void isDuplicatedOnlyForTheSakeOfANestedSerializerWithState() {
+        TypeSerializer<Object> stateful =
+                new KryoSerializer<>(Object.class, new SerializerConfigImpl());
+        TypeSerializer<String> stateless = StringSerializer.INSTANCE;
+        assertThat(isItsOwnDuplicate(stateless, stateless)).isTrue();
+        assertThat(isItsOwnDuplicate(stateful, stateless)).isFalse();
+        assertThat(isItsOwnDuplicate(stateless, stateful)).isFalse();
+    }
+
+    private static <IN, OUT> boolean isItsOwnDuplicate(
+            TypeSerializer<IN> input, TypeSerializer<OUT> output) {
+        SavedElementSerializer<IN, OUT> serializer = new SavedElementSerializer<>(input, output);
+        return serializer.duplicate() == serializer;
+    }
+
+    @Test
+    void elementsAreImmutableIfInputsAndOutputsAre() {
+        TypeSerializer<Object> mutable =
+                new KryoSerializer<>(Object.class, new SerializerConfigImpl());
+        TypeSerializer<String> immutable = StringSerializer.INSTANCE;
+        assertThat(new SavedElementSerializer<>(immutable, immutable).isImmutableType()).isTrue();
+        assertThat(new SavedElementSerializer<>(mutable, immutable).isImmutableType()).isFalse();
+        assertThat(new SavedElementSerializer<>(immutable, mutable).isImmutableType()).isFalse();
+    }
+
+    @Test
+    void serializersOfOtherTypesAreNotEqual() {
+        assertThat(createSerializer())
+                .isNotEqualTo(StringSerializer.INSTANCE)
+                .isNotEqualTo(
+                        new SavedElementSerializer<>(
+                                StringSerializer.INSTANCE, LongSerializer.INSTANCE))
+                .isNotEqualTo(
+                        new SavedElementSerializer<>(
+                                LongSerializer.INSTANCE, IntSerializer.INSTANCE));
+    }
+
+    /** What version one wrote is in a golden file; another version needs another. */
+    @Test
+    void writesVersionOne() {
+        assertThat(
+                        new SavedElementSerializerSnapshot<>(
+                                        new SavedElementSerializer<>(
+                                                StringSerializer.INSTANCE, IntSerializer.INSTANCE))
+                                .getCurrentOuterSnapshotVersion())
+                .isOne();
     }
 
     @Test
