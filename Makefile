@@ -60,6 +60,10 @@ demo: install $(STAMPS)/demo target/digits/model.onnx ## classify handwritten di
 bench: install ## measure against stock PyFlink; writes benchmarks/results.json and results.md
 	$(PY) benchmarks/run.py
 
+.PHONY: mutation
+mutation: ## change the operator in small ways and see which changes no test notices
+	$(MVN) -Pmutation -pl tests-java -am test-compile
+
 .PHONY: soak
 soak: install $(STAMPS)/test ## run a checkpointed job for SOAK_SECONDS while its workers are killed
 	$(PY) benchmarks/soak.py --seconds $(SOAK_SECONDS)
