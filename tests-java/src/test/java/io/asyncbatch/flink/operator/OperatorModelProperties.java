@@ -16,8 +16,7 @@ import net.jqwik.api.Tuple;
 /** Random lives of an operator, on a manual clock, each compared with {@link OperatorModel}. */
 class OperatorModelProperties {
 
-    /** A thousand lives, which is jqwik's default; mutation tests cannot afford as many. */
-    @Property(edgeCases = EdgeCasesMode.NONE)
+    @Property(tries = 1_000, edgeCases = EdgeCasesMode.NONE)
     void anyLifeLosesDuplicatesAndReordersNothing(
             @ForAll("settings") BatchSettings settings, @ForAll("steps") List<Step> steps)
             throws Exception {
