@@ -81,6 +81,8 @@ public final class BatchFormer<IN> {
             close(CloseReason.SIZE);
         } else if (rows.bytes() >= settings.maxBatchBytes()) {
             close(CloseReason.BYTES);
+        } else if (rows.size() == 1) {
+            startTimer();
         }
         return weight;
     }
@@ -148,6 +150,10 @@ public final class BatchFormer<IN> {
                     "a row has no timestamp, but batch_time_domain is EVENT_TIME:"
                             + " assign timestamps and watermarks before the batching operator");
         }
+    }
+
+    /** Not before it is known that the batch stays open: a timer costs more than many rows. */
+    private void startTimer() {
         if (settings.closesByProcessingTime() || latencyBudget != null) {
             flushIn(longestOpenMillis());
         }
