@@ -1,0 +1,64 @@
+package io.asyncbatch.flink.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import io.asyncbatch.flink.AsyncBatchOptions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.MiniClusterExtension;
+import org.apache.flink.util.CloseableIterator;
+import org.apache.flink.util.ExceptionUtils;
+
+/** What the jobs of these tests have in common. */
+final class Jobs {
+
+    private Jobs() {}
+
+    static MiniClusterExtension cluster(int slots) {
+        return new MiniClusterExtension(
+                new MiniClusterResourceConfiguration.Builder()
+                        .setNumberTaskManagers(1)
+                        .setNumberSlotsPerTaskManager(slots)
+                        .build());
+    }
+
+    static StreamExecutionEnvironment environment(Configuration configuration) {
+        StreamExecutionEnvironment env =
+                StreamExecutionEnvironment.getExecutionEnvironment(configuration);
+        env.setParallelism(1);
+        return env;
+    }
+
+    static StreamExecutionEnvironment environment() {
+        return environment(new Configuration());
+    }
+
+    /** Batches that close when they are full, and calls that have all the time they need. */
+    static AsyncBatchOptions.Builder batchesOf(int rows) {
+        return AsyncBatchOptions.builder(rows, Duration.ofHours(1));
+    }
+
+    /** Runs the job to its end. */
+    static <T> List<T> collect(DataStream<T> stream) throws Exception {
+        List<T> results = new ArrayList<>();
+        try (CloseableIterator<T> output = stream.executeAndCollect()) {
+            output.forEachRemaining(results::add);
+        }
+        return results;
+    }
+
+    /** Runs the job to its failure, whose causes must hold the text. */
+    static void assertFailsWith(String text, DataStream<?> stream) {
+        Throwable failure = catchThrowable(() -> collect(stream));
+        assertThat(failure).isNotNull();
+        assertThat(ExceptionUtils.findThrowableWithMessage(failure, text))
+                .as("cause that says '%s' in: %s", text, ExceptionUtils.stringifyException(failure))
+                .isPresent();
+    }
+}
