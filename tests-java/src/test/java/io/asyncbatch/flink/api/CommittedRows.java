@@ -21,7 +21,8 @@ import org.apache.flink.util.InstantiationUtil;
  * A sink whose rows count once the checkpoint that they belong to is complete, as with any
  * exactly-once sink: rows that a job emits after its last savepoint never count.
  */
-final class CommittedRows implements Sink<Long>, SupportsCommitter<CommittedRows.Transaction> {
+public final class CommittedRows
+        implements Sink<Long>, SupportsCommitter<CommittedRows.Transaction> {
 
     private static final long serialVersionUID = 1L;
 
@@ -29,16 +30,16 @@ final class CommittedRows implements Sink<Long>, SupportsCommitter<CommittedRows
     private static final Map<String, List<Long>> COMMITTED = new LinkedHashMap<>();
 
     /** The rows between two barriers. */
-    record Transaction(String id, ArrayList<Long> rows) implements Serializable {}
+    public record Transaction(String id, ArrayList<Long> rows) implements Serializable {}
 
-    static void forget() {
+    public static void forget() {
         synchronized (COMMITTED) {
             COMMITTED.clear();
         }
     }
 
     /** In the order in which they were committed. */
-    static List<Long> all() {
+    public static List<Long> all() {
         synchronized (COMMITTED) {
             return COMMITTED.values().stream().flatMap(List::stream).toList();
         }

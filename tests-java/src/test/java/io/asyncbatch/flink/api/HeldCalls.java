@@ -41,9 +41,7 @@ final class HeldCalls implements AsyncBatchFunction<Long, Long> {
 
     @Override
     public void asyncInvokeBatch(List<Long> rows, ResultFuture<Long> future) {
-        start(
-                rows.size(),
-                () -> future.complete(rows.stream().map(row -> row * 10).toList()));
+        start(rows.size(), () -> future.complete(rows.stream().map(row -> row * 10).toList()));
     }
 
     private static synchronized void start(int size, Runnable answer) {

@@ -59,15 +59,16 @@ class SavepointITCase {
         String savepoint = savepointOfHangingCalls(ordering, how);
         finish(ordering, how, 1, savepoint);
 
-        assertThat(GatedRows.first()).as("rows that the source need not read again").isGreaterThan(8);
+        assertThat(GatedRows.first())
+                .as("rows that the source need not read again")
+                .isGreaterThan(8);
         ordering.assertResults(CommittedRows.all(), results(ROWS));
     }
 
     @ParameterizedTest
     @EnumSource
     void restoredRowsObeyNewOptions(Ordering ordering) throws Exception {
-        String savepoint =
-                savepointOfHangingCalls(ordering, Jobs.batchesOf(4).capacity(2).build());
+        String savepoint = savepointOfHangingCalls(ordering, Jobs.batchesOf(4).capacity(2).build());
         assertThat(HeldCalls.batchSizes()).containsExactly(4, 4);
         HeldCalls.hold();
         finish(ordering, Jobs.batchesOf(7).capacity(1).build(), 1, savepoint);

@@ -135,8 +135,7 @@ class SchemaEvolutionITCase {
             Ordering ordering, URLClassLoader version, @Nullable String savepoint)
             throws Exception {
         Configuration configuration = new Configuration();
-        configuration.set(
-                PipelineOptions.CLASSPATHS, List.of(version.getURLs()[0].toString()));
+        configuration.set(PipelineOptions.CLASSPATHS, List.of(version.getURLs()[0].toString()));
         if (savepoint != null) {
             configuration.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
         }

@@ -15,7 +15,20 @@ final class Faults {
         UPSTREAM,
         BATCH,
         WORKER,
-        DOWNSTREAM
+        DOWNSTREAM,
+        /** The call itself, before there is anything to wait for. */
+        CALL,
+        /** A checkpoint, in the function after the operator. */
+        SNAPSHOT,
+        /** The restoration after the failure before, in the function after the operator. */
+        RECOVERY,
+        /** The restoration after the failure before, in the async function. */
+        OPEN;
+
+        /** Whether only the failure before leads to where this one happens. */
+        boolean followsAnother() {
+            return this == RECOVERY || this == OPEN;
+        }
     }
 
     /** Marks a failure as one of ours. */
@@ -41,12 +54,18 @@ final class Faults {
     }
 
     static synchronized boolean isDue(Kind kind) {
-        if (LEFT.peek() != kind || checkpointsSinceLast < 2) {
+        if (LEFT.peek() != kind || (checkpointsSinceLast < 2 && !kind.followsAnother())) {
             return false;
         }
         LEFT.poll();
         checkpointsSinceLast = 0;
         return true;
+    }
+
+    static void failIfDue(Kind kind) {
+        if (isDue(kind)) {
+            throw new InducedFailure(kind.toString());
+        }
     }
 
     static synchronized List<Kind> left() {
