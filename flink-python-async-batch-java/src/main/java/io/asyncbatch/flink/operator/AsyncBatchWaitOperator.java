@@ -82,6 +82,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     private transient InputHold hold;
     private transient boolean copiesInputs;
     private transient boolean emissionScheduled;
+    private transient boolean finished;
     @Nullable private transient Exception failure;
 
     AsyncBatchWaitOperator(
@@ -157,6 +158,12 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     }
 
     @Override
+    public void finish() throws Exception {
+        super.finish();
+        finished = true;
+    }
+
+    @Override
     public void close() throws Exception {
         invokerContext.ignoreFailures();
         if (former != null) {
@@ -165,14 +172,30 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
         if (dispatcher != null) {
             dispatcher.close();
         }
-        BatchInvoker<IN, OUT> closing = invoker;
-        invoker = null;
         try {
-            if (closing != null) {
-                closing.close();
-            }
+            closeInvoker();
         } finally {
             super.close();
+        }
+    }
+
+    /**
+     * A failure counts only if all else went well. When a task that has failed or was cancelled
+     * throws once more, Flink ends the whole TaskManager.
+     */
+    private void closeInvoker() throws Exception {
+        BatchInvoker<IN, OUT> closing = invoker;
+        invoker = null;
+        if (closing == null) {
+            return;
+        }
+        try {
+            closing.close();
+        } catch (Exception closeFailure) {
+            if (finished) {
+                throw closeFailure;
+            }
+            LOG.warn("What runs the function did not close in order", closeFailure);
         }
     }
 

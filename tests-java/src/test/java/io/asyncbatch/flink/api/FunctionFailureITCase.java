@@ -133,7 +133,7 @@ class FunctionFailureITCase {
     }
 
     private static DataStream<Long> rows() {
-        return Jobs.environment().fromSequence(1, 4);
+        return Jobs.numbers(1, 4);
     }
 
     private static class NeverAnswers implements AsyncBatchFunction<Long, Long> {

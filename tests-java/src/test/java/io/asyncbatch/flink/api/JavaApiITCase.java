@@ -107,13 +107,13 @@ class JavaApiITCase {
         List<Long> results =
                 Jobs.collect(
                         ordering.apply(
-                                rows(4), new LastFirstElsewhere(), Jobs.batchesOf(2).build()));
+                                rows(6), new SecondFirstElsewhere(), Jobs.batchesOf(2).build()));
 
         assertThat(results)
                 .isEqualTo(
                         ordering == Ordering.ORDERED
-                                ? List.of(10L, 20L, 30L, 40L)
-                                : List.of(30L, 40L, 10L, 20L));
+                                ? List.of(10L, 20L, 30L, 40L, 50L, 60L)
+                                : List.of(30L, 40L, 10L, 20L, 50L, 60L));
     }
 
     @ParameterizedTest
@@ -194,7 +194,7 @@ class JavaApiITCase {
     }
 
     /** Waits for a second batch, and completes that one first. */
-    private static final class LastFirstElsewhere implements AsyncBatchFunction<Long, Long> {
+    private static final class SecondFirstElsewhere implements AsyncBatchFunction<Long, Long> {
 
         private transient Runnable first;
 
@@ -202,11 +202,15 @@ class JavaApiITCase {
         public void asyncInvokeBatch(List<Long> rows, ResultFuture<Long> future) {
             Runnable completion =
                     () -> future.complete(rows.stream().map(row -> row * 10).toList());
-            if (first == null) {
+            if (rows.contains(1L)) {
                 first = completion;
-            } else {
-                CompletableFuture.runAsync(completion).thenRun(first);
+                return;
             }
+            if (rows.contains(5L)) {
+                // Only now has the operator surely taken note of the second.
+                CompletableFuture.runAsync(first).join();
+            }
+            CompletableFuture.runAsync(completion).join();
         }
     }
 

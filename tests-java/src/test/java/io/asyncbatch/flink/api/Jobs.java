@@ -7,14 +7,17 @@ import io.asyncbatch.flink.AsyncBatchOptions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.source.legacy.FromIteratorFunction;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.CloseableIterator;
 import org.apache.flink.util.ExceptionUtils;
+import org.apache.flink.util.NumberSequenceIterator;
 
 /** What the jobs of these tests have in common. */
 final class Jobs {
@@ -63,5 +66,19 @@ final class Jobs {
         assertThat(ExceptionUtils.findThrowableWithMessage(failure, text))
                 .as("cause that says '%s' in: %s", text, ExceptionUtils.stringifyException(failure))
                 .isPresent();
+    }
+
+    /**
+     * Numbers for a job that may fail at once. From a source without a coordinator: if one is still
+     * talking to the task, Flink fails the job for the message that was lost, before it learns why
+     * the task failed.
+     */
+    @SuppressWarnings("deprecation")
+    static DataStream<Long> numbers(long from, long to) {
+        return environment()
+                .addSource(
+                        new FromIteratorFunction<>(new NumberSequenceIterator(from, to)),
+                        "numbers",
+                        Types.LONG);
     }
 }

@@ -36,9 +36,7 @@ class RichFunctionITCase {
         ordering.assertResults(
                 Jobs.collect(
                         ordering.apply(
-                                Jobs.environment().fromSequence(1, 3),
-                                new Observed(),
-                                Jobs.batchesOf(2).build())),
+                                Jobs.numbers(1, 3), new Observed(), Jobs.batchesOf(2).build())),
                 List.of("1 in call 1", "2 in call 1", "3 in call 2"));
         assertThat(Observed.LIFE).containsExactly("open", "call", "call", "close");
     }
@@ -49,7 +47,7 @@ class RichFunctionITCase {
         Jobs.assertFailsWith(
                 "the last straw",
                 ordering.apply(
-                        Jobs.environment().fromSequence(1, 1),
+                        Jobs.numbers(1, 1),
                         new Observed() {
                             @Override
                             public void asyncInvokeBatch(
@@ -67,7 +65,7 @@ class RichFunctionITCase {
                         Jobs.collect(
                                         Ordering.ORDERED
                                                 .apply(
-                                                        Jobs.environment().fromSequence(1, 1),
+                                                        Jobs.numbers(1, 1),
                                                         new RichAsyncBatchFunction<Long, String>() {
                                                             @Override
                                                             public void asyncInvokeBatch(
@@ -96,7 +94,7 @@ class RichFunctionITCase {
         Jobs.assertFailsWith(
                 "State is not supported in rich async functions",
                 Ordering.UNORDERED.apply(
-                        Jobs.environment().fromSequence(1, 1),
+                        Jobs.numbers(1, 1),
                         new Observed() {
                             @Override
                             public void open(OpenContext context) {

@@ -228,6 +228,22 @@ class FailureTest {
         assertThat(rig.timers.active()).isZero();
     }
 
+    /** Thrown after another failure it would end the TaskManager, with all its other jobs. */
+    @Test
+    void aFailureOfCloseCountsOnlyIfAllElseWentWell() throws Exception {
+        var failed = OperatorRig.open(Settings.ordered());
+        failed.invoker.failureOfClose = new IllegalStateException("cannot close");
+        failed.harness.getOneInputOperator().close();
+        assertThat(failed.invoker.closed).isOne();
+
+        var finished = OperatorRig.open(Settings.ordered());
+        finished.invoker.failureOfClose = new IllegalStateException("cannot close");
+        finished.finish();
+        finished.harness.getOneInputOperator().finish();
+        assertThatThrownBy(() -> finished.harness.getOneInputOperator().close())
+                .hasMessage("cannot close");
+    }
+
     @Test
     void closeLetsGoOfTheState() throws Exception {
         var rig = OperatorRig.open(Settings.ordered());

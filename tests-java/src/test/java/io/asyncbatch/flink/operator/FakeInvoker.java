@@ -74,6 +74,7 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     final Function<IN, OUT> compute;
     InvokerContext context;
     Exception failureOfOpen;
+    Exception failureOfClose;
     RuntimeException failureOfCalls;
     boolean answersAtOnce;
     int opened;
@@ -118,8 +119,11 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     }
 
     @Override
-    public void close() {
+    public void close() throws Exception {
         closed++;
+        if (failureOfClose != null) {
+            throw failureOfClose;
+        }
     }
 
     List<Integer> batchSizes() {
