@@ -10,6 +10,9 @@ import java.util.List;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.runtime.minicluster.MiniCluster;
+import org.apache.flink.runtime.testutils.CommonTestUtils;
 import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -48,6 +51,14 @@ final class Jobs {
     /** Batches that close when they are full, and calls that have all the time they need. */
     static AsyncBatchOptions.Builder batchesOf(int rows) {
         return AsyncBatchOptions.builder(rows, Duration.ofHours(1));
+    }
+
+    /**
+     * Waits until Flink has noticed that all tasks run, which may be after they began to: it takes
+     * no savepoint before.
+     */
+    static void awaitRunning(MiniCluster cluster, JobClient job) throws Exception {
+        CommonTestUtils.waitForAllTaskRunning(cluster, job.getJobID(), false);
     }
 
     /** Runs the job to its end. */

@@ -16,11 +16,13 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.state.FunctionInitializationContext;
 import org.apache.flink.runtime.state.FunctionSnapshotContext;
 import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.InjectMiniCluster;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
@@ -46,8 +48,11 @@ class SavepointITCase {
 
     @TempDir Path savepoints;
 
+    private MiniCluster cluster;
+
     @BeforeEach
-    void forget() {
+    void begin(@InjectMiniCluster MiniCluster miniCluster) {
+        cluster = miniCluster;
         CommittedRows.forget();
         ReleasesAtSnapshot.armed = false;
     }
@@ -86,6 +91,7 @@ class SavepointITCase {
         GatedRows.letThrough(10);
         JobClient job = start(ordering, how, 1, null, SOON_MILLIS);
         await().until(() -> HeldCalls.started() == 2 && GatedRows.generated() == 10);
+        Jobs.awaitRunning(cluster, job);
         CompletableFuture<String> stopping =
                 job.stopWithSavepoint(true, savepoints.toString(), SavepointFormatType.CANONICAL);
         await().until(() -> HeldCalls.started() == 3);
@@ -108,6 +114,7 @@ class SavepointITCase {
         GatedRows.letThrough(10);
         JobClient job = start(ordering, how, 1, null, SOON_MILLIS);
         await().until(() -> HeldCalls.started() == 2 && GatedRows.generated() == 10);
+        Jobs.awaitRunning(cluster, job);
         String savepoint =
                 job.stopWithSavepoint(false, savepoints.toString(), SavepointFormatType.CANONICAL)
                         .get();
@@ -130,6 +137,7 @@ class SavepointITCase {
         GatedRows.letThrough(10);
         JobClient job = start(ordering, how, 1, null, NEVER_MILLIS);
         await().until(() -> HeldCalls.started() == 2 && GatedRows.generated() == 10);
+        Jobs.awaitRunning(cluster, job);
         ReleasesAtSnapshot.armed = true;
         String savepoint =
                 job.stopWithSavepoint(false, savepoints.toString(), SavepointFormatType.CANONICAL)
@@ -180,6 +188,7 @@ class SavepointITCase {
     }
 
     private String savepointOf(JobClient job) throws Exception {
+        Jobs.awaitRunning(cluster, job);
         String savepoint =
                 job.triggerSavepoint(savepoints.toString(), SavepointFormatType.CANONICAL).get();
         job.cancel().get();

@@ -25,8 +25,10 @@ import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.async.ResultFuture;
+import org.apache.flink.test.junit5.InjectMiniCluster;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.junit.jupiter.api.BeforeEach;
@@ -55,8 +57,11 @@ class SchemaEvolutionITCase {
 
     @TempDir Path directory;
 
+    private MiniCluster cluster;
+
     @BeforeEach
-    void forget() {
+    void begin(@InjectMiniCluster MiniCluster miniCluster) {
+        cluster = miniCluster;
         CommittedRows.forget();
     }
 
@@ -100,6 +105,7 @@ class SchemaEvolutionITCase {
         try (URLClassLoader version = compile("before", fields)) {
             JobClient job = start(ordering, version, null);
             await().until(() -> HeldCalls.started() == 2 && GatedRows.generated() == 10);
+            Jobs.awaitRunning(cluster, job);
             String savepoint =
                     job.triggerSavepoint(directory.toString(), SavepointFormatType.CANONICAL).get();
             job.cancel().get();
