@@ -28,7 +28,7 @@ final class RetryDecision<OUT> {
     private BatchOutcome<OUT> decide(BatchOutcome<OUT> outcome, int attempt) throws Exception {
         BatchOutcome<OUT> told = outcome;
         if (outcome instanceof BatchOutcome.Deferred<OUT> deferred) {
-            told = call(deferred);
+            told = deferred.tell();
         }
         AsyncRetryPredicate<OUT> predicate = strategy.getRetryPredicate();
         if (told instanceof BatchOutcome.Success<OUT> success) {
@@ -42,14 +42,6 @@ final class RetryDecision<OUT> {
                     : told;
         }
         return told;
-    }
-
-    private static <OUT> BatchOutcome<OUT> call(BatchOutcome.Deferred<OUT> deferred) {
-        try {
-            return deferred.outcome().call();
-        } catch (Exception e) {
-            return BatchOutcome.failure(e);
-        }
     }
 
     private <T> boolean wanted(Optional<Predicate<T>> predicate, T value, int attempt) {

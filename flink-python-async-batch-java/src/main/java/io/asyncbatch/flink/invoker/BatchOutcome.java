@@ -60,7 +60,17 @@ public sealed interface BatchOutcome<OUT> {
      *
      * @param outcome called once, by the mailbox thread; what it throws is the failure
      */
-    record Deferred<OUT>(Callable<BatchOutcome<OUT>> outcome) implements BatchOutcome<OUT> {}
+    record Deferred<OUT>(Callable<BatchOutcome<OUT>> outcome) implements BatchOutcome<OUT> {
+
+        /** Has the user's code say what came out; what it throws is the failure. */
+        public BatchOutcome<OUT> tell() {
+            try {
+                return outcome.call();
+            } catch (Exception failure) {
+                return BatchOutcome.failure(failure);
+            }
+        }
+    }
 
     static <OUT> BatchOutcome<OUT> success(List<OUT> results) {
         return new Success<>(results);

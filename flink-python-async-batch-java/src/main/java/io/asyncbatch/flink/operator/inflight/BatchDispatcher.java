@@ -248,14 +248,7 @@ public final class BatchDispatcher<IN, OUT> {
 
     /** Has the user's code that was to run in this thread say what came out. */
     private BatchOutcome<OUT> tell(BatchOutcome<OUT> outcome) {
-        if (!(outcome instanceof BatchOutcome.Deferred<OUT> deferred)) {
-            return outcome;
-        }
-        try {
-            return deferred.outcome().call();
-        } catch (Exception failure) {
-            return BatchOutcome.failure(failure);
-        }
+        return outcome instanceof BatchOutcome.Deferred<OUT> deferred ? deferred.tell() : outcome;
     }
 
     /**
