@@ -7,30 +7,10 @@ from typing import Any, Awaitable, Callable, List, Optional, Tuple
 import pytest
 from pyflink_async_batch import AsyncBatchFunction
 from pyflink_async_batch._proto import async_batch_pb2
-from pyflink_async_batch._worker.batch_invocation import Answerer, BatchInvocation
+from pyflink_async_batch._worker.batch_invocation import BatchInvocation
+from recorded_answers import Answers
 
 Failure = async_batch_pb2.Failure
-
-
-class ListEncoder:
-    """Stands in for Arrow: the bytes of the results' repr."""
-
-    def encode(self, results: List[Any]) -> bytes:
-        return repr(results).encode()
-
-
-class Answers:
-    def __init__(self) -> None:
-        self.sent: List[Tuple[Any, Optional[bytes]]] = []
-        self.answerer = Answerer(
-            lambda header, body: self.sent.append((header, body)),
-            ListEncoder(),  # type: ignore[arg-type]
-            max_frame_bytes=1000,
-        )
-
-    def only(self) -> Tuple[Any, Optional[bytes]]:
-        assert len(self.sent) == 1
-        return self.sent[0]
 
 
 def request(kind: int, row_count: int = 2) -> Any:
@@ -114,7 +94,7 @@ def test_whatever_the_coroutine_raises_is_a_failure(error: BaseException) -> Non
         ([1], "2 inputs, but has 1"),
         ([1, 2, 3], "2 inputs, but has 3"),
         ([], "2 inputs, but has 0"),
-        (["x" * 1000, ""], "max_frame_bytes=1000"),
+        (["x" * 1000, ""], "more than the most of 1000"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+from codec_calls import decode, encode
 from codec_types import schema_of
 from pyflink.common import Row, Types
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder, MalformedBatch
@@ -11,12 +12,12 @@ LONG = schema_of(Types.LONG())
 
 
 def body(schema, *values):
-    return ResultEncoder(schema).encode(list(values)).to_pybytes()
+    return encode(schema, list(values)).to_pybytes()
 
 
 def test_another_row_count_is_refused():
     with pytest.raises(MalformedBatch, match="expected 3 rows, the body has 2"):
-        BatchDecoder(LONG).decode(body(LONG, 1, 2), 3)
+        decode(LONG, body(LONG, 1, 2), 3)
 
 
 @pytest.mark.parametrize(
@@ -31,11 +32,10 @@ def test_another_row_count_is_refused():
 def test_truncated_bodies_are_refused(type_info, value):
     schema = schema_of(type_info)
     whole = body(schema, value)
-    decoder = BatchDecoder(schema)
     # Trailing padding may be missing, so only what leaves out a value's own bytes must fail.
     for length in range(len(whole) - 8):
         with pytest.raises(MalformedBatch):
-            decoder.decode(whole[:length], 1)
+            decode(schema, whole[:length], 1)
 
 
 def test_a_corrupt_offset_is_refused_instead_of_read():
@@ -44,14 +44,14 @@ def test_a_corrupt_offset_is_refused_instead_of_read():
     offsets = whole.index(b"\x00\x00\x00\x00\x03\x00\x00\x00\x06\x00\x00\x00")
     whole[offsets + 4 : offsets + 8] = b"\x00\x00\x00\x7f"
     with pytest.raises(MalformedBatch):
-        BatchDecoder(schema).decode(whole, 2)
+        decode(schema, whole, 2)
 
 
 def test_null_where_none_is_allowed_is_refused():
     array = pa.array([1, None], pa.int64())
     whole = pa.RecordBatch.from_arrays([array], schema=LONG).serialize()
     with pytest.raises(MalformedBatch, match="null"):
-        BatchDecoder(LONG).decode(whole, 2)
+        decode(LONG, whole, 2)
 
 
 def test_a_schema_that_is_not_the_operators_is_refused():
@@ -69,5 +69,5 @@ def test_the_deepest_type_that_the_operator_sends():
     for _ in range(59):
         type_info, value = Types.LIST(type_info), [value]
     schema = schema_of(type_info).serialize().to_pybytes()
-    whole = ResultEncoder(schema).encode([value])
-    assert BatchDecoder(schema).decode(whole, 1) == [value]
+    whole = encode(schema, [value])
+    assert decode(schema, whole, 1) == [value]

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from codec_calls import decode, encode
 from codec_types import LOCAL_DATE, LOCAL_DATETIME, LOCAL_TIME, schema_of
 from pyflink.common import Row, RowKind, Types
 from pyflink.common.time import Instant
-from pyflink_async_batch._worker.batch_decoder import BatchDecoder
-from pyflink_async_batch._worker.result_encoder import ResultEncoder
 
 GOLDEN = Path(__file__).parents[2] / "proto" / "golden"
 
@@ -194,7 +193,7 @@ def test_the_tests_schema_is_the_operators(name):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_decodes_the_operators_batch(name):
     expected = SAMPLES[name][1]
-    decoded = BatchDecoder(golden(name, "schema")).decode(golden(name, "batch"), len(expected))
+    decoded = decode(golden(name, "schema"), golden(name, "batch"), len(expected))
     assert decoded == expected
     assert list(map(repr, decoded)) == list(map(repr, expected))
 
@@ -202,16 +201,16 @@ def test_decodes_the_operators_batch(name):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_encodes_what_it_decodes(name):
     schema, expected = golden(name, "schema"), SAMPLES[name][1]
-    encoded = ResultEncoder(schema).encode(expected)
+    encoded = encode(schema, expected)
     if os.environ.get("ASYNCBATCH_GOLDEN_WRITE") == "1":
         (GOLDEN / f"arrow_{name}.python").write_bytes(encoded)
-    assert BatchDecoder(schema).decode(encoded, len(expected)) == expected
+    assert decode(schema, encoded, len(expected)) == expected
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_decodes_the_committed_batch_of_python(name):
     expected = SAMPLES[name][1]
-    decoded = BatchDecoder(golden(name, "schema")).decode(golden(name, "python"), len(expected))
+    decoded = decode(golden(name, "schema"), golden(name, "python"), len(expected))
     assert decoded == expected
 
 
@@ -219,9 +218,9 @@ def test_decodes_the_committed_batch_of_python(name):
 def test_decoded_values_do_not_alias_the_body(name):
     expected = SAMPLES[name][1]
     body = bytearray(golden(name, "batch"))
-    decoder = BatchDecoder(golden(name, "schema"))
-    first = decoder.decode(memoryview(body), len(expected))
-    second = decoder.decode(memoryview(body), len(expected))
+    schema = golden(name, "schema")
+    first = decode(schema, memoryview(body), len(expected))
+    second = decode(schema, memoryview(body), len(expected))
     for i in range(len(body)):
         body[i] = 0xA5
     assert first == expected

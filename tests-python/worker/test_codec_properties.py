@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from codec_calls import decode, encode
 from codec_strategies import Batch, batches
 from codec_types import schema_of
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +25,6 @@ from pyflink.common.typeinfo import (
 )
 from pyflink.fn_execution import flink_fn_execution_pb2
 from pyflink.fn_execution.coders import from_type_info_proto
-from pyflink_async_batch._worker.batch_decoder import BatchDecoder
-from pyflink_async_batch._worker.result_encoder import ResultEncoder
 
 NAMES = flink_fn_execution_pb2.TypeInfo
 
@@ -97,8 +96,8 @@ def same(one: Any, other: Any) -> bool:
 @given(batches())
 def test_values_return(batch: Batch) -> None:
     schema = schema_of(batch.type_info)
-    encoded = ResultEncoder(schema.serialize().to_pybytes()).encode(batch.values)
-    decoded = BatchDecoder(schema).decode(encoded, len(batch.values))
+    encoded = encode(schema.serialize().to_pybytes(), batch.values)
+    decoded = decode(schema, encoded, len(batch.values))
     assert same(decoded, batch.values)
 
 
@@ -107,6 +106,6 @@ def test_values_return(batch: Batch) -> None:
 def test_values_are_those_of_pyflinks_coders(batch: Batch) -> None:
     coder = from_type_info_proto(proto_of(batch.type_info)).get_impl()
     schema = schema_of(batch.type_info)
-    encoded = ResultEncoder(schema).encode(batch.values)
-    decoded = BatchDecoder(schema).decode(encoded, len(batch.values))
+    encoded = encode(schema, batch.values)
+    decoded = decode(schema, encoded, len(batch.values))
     assert same(decoded, [coder.decode(coder.encode(value)) for value in batch.values])

@@ -9,11 +9,11 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from codec_calls import decode, encode
 from codec_types import LOCAL_DATE, LOCAL_DATETIME, LOCAL_TIME, schema_of
 from pyflink.common import Row, Types
 from pyflink.common.time import Instant
-from pyflink_async_batch._worker.batch_decoder import BatchDecoder
-from pyflink_async_batch._worker.result_encoder import MisfitResultError, ResultEncoder
+from pyflink_async_batch._worker.result_encoder import MisfitResultError
 
 UTC = datetime.timezone.utc
 PAIR = Types.ROW_NAMED(["a", "b"], [Types.INT(), Types.STRING()])
@@ -37,7 +37,7 @@ class Rude:
 
 def round_trip(type_info, *results):
     schema = schema_of(type_info)
-    return BatchDecoder(schema).decode(ResultEncoder(schema).encode(list(results)), len(results))
+    return decode(schema, encode(schema, list(results)), len(results))
 
 
 ACCEPTED = [
@@ -212,7 +212,7 @@ REFUSED = [
 )
 def test_refused(type_info, results, index, path, found):
     with pytest.raises(MisfitResultError) as caught:
-        ResultEncoder(schema_of(type_info)).encode(results)
+        encode(schema_of(type_info), results)
     error = caught.value
     assert isinstance(error, TypeError)
     assert (error.index, error.path) == (index, path)
@@ -224,10 +224,10 @@ def test_refused(type_info, results, index, path, found):
 
 def test_the_error_is_bounded_and_holds_no_composite_value():
     with pytest.raises(MisfitResultError) as caught:
-        ResultEncoder(schema_of(Types.LONG())).encode(["secret" * 100_000])
+        encode(schema_of(Types.LONG()), ["secret" * 100_000])
     assert len(str(caught.value)) < 250
     with pytest.raises(MisfitResultError) as caught:
-        ResultEncoder(schema_of(Types.LONG())).encode([{"secret": 1}])
+        encode(schema_of(Types.LONG()), [{"secret": 1}])
     assert "secret" not in str(caught.value)
 
 
@@ -249,7 +249,7 @@ def test_rows_go_by_name_where_they_have_names():
 
 def test_encoding_leaves_the_results_as_they_are():
     results = [Row(b="x", a=1), Row(2, None)]
-    ResultEncoder(schema_of(PAIR)).encode(results)
+    encode(schema_of(PAIR), results)
     assert results == [Row(b="x", a=1), Row(2, None)]
     assert not hasattr(results[1], "_fields")
 

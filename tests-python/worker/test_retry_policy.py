@@ -8,8 +8,9 @@ import pytest
 from pyflink.datastream.functions import AsyncRetryStrategy
 from pyflink_async_batch import AsyncBatchFunction, ExponentialBackoffRetryStrategy
 from pyflink_async_batch._proto import async_batch_pb2
-from pyflink_async_batch._worker.batch_invocation import Answerer, BatchInvocation
+from pyflink_async_batch._worker.batch_invocation import BatchInvocation
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
+from recorded_answers import Answers
 
 Failure = async_batch_pb2.Failure
 
@@ -72,16 +73,11 @@ def test_no_strategy_is_no_policy() -> None:
     assert policy.delay_after_error(ConnectionError(), 1) == 5
 
 
-class ReprEncoder:
-    def encode(self, results: List[Any]) -> bytes:
-        return repr(results).encode()
-
-
 def answer(
     outcome: Any, policy: Optional[RetryPolicy], attempt: int = 1, late: bool = False
 ) -> Tuple[Any, Optional[bytes]]:
     """What is answered to a call that ends this way, or to its timeout."""
-    sent: List[Tuple[Any, Optional[bytes]]] = []
+    answers = Answers()
 
     class Function(AsyncBatchFunction):
         async def async_invoke_batch(self, inputs: List[Any]) -> Any:
@@ -96,19 +92,13 @@ def answer(
             return outcome
 
     async def run() -> None:
-        answerer = Answerer(
-            lambda header, body: sent.append((header, body)),
-            ReprEncoder(),  # type: ignore[arg-type]
-            max_frame_bytes=1000,
-        )
-        invocation = BatchInvocation(Function(), answerer, policy)
+        invocation = BatchInvocation(Function(), answers.answerer, policy)
         kind = async_batch_pb2.TIMEOUT if late else async_batch_pb2.INVOKE
         request = async_batch_pb2.FrameHeader(kind=kind, batch_id=5, attempt=attempt, row_count=2)
         await (invocation.time_out if late else invocation.invoke)(request, [1, 2])
 
     asyncio.run(run())
-    assert len(sent) == 1
-    return sent[0]
+    return answers.only()
 
 
 def test_a_retry_is_answered_with_its_delay_and_the_error() -> None:

@@ -24,11 +24,11 @@ class BatchDecoder:
     def __init__(self, schema: Union[pa.Schema, bytes]) -> None:
         self._layout = Layout(schema)
 
-    def decode(self, body: Any, row_count: int) -> List[Any]:
-        """Returns the batch's elements in order.
+    def read(self, body: Any, row_count: int) -> pa.RecordBatch:
+        """Returns the batch that the body holds, checked down to its last offset.
 
-        :param body: a bytes-like object with one encapsulated Arrow IPC record batch message; it
-            may be overwritten as soon as this returns
+        :param body: a bytes-like object with one encapsulated Arrow IPC record batch message; the
+            batch is a view of it
         :param row_count: how many elements the batch has
         :raise MalformedBatch: if the body is not such a batch
         """
@@ -39,4 +39,11 @@ class BatchDecoder:
             raise MalformedBatch(f"the body is no record batch of the schema: {error}") from error
         if batch.num_rows != row_count:
             raise MalformedBatch(f"expected {row_count} rows, the body has {batch.num_rows}")
+        return batch
+
+    def rows(self, batch: pa.RecordBatch) -> List[Any]:
+        """Returns the batch's elements in order, which share nothing with it.
+
+        :raise MalformedBatch: if there is a null where the schema promises none
+        """
         return self._layout.decode(batch.columns)

@@ -2,132 +2,17 @@
 
 import asyncio
 import inspect
-from typing import Any, Callable, List, Optional
+from typing import Any, List, Optional
 
 from pyflink_async_batch._proto import async_batch_pb2
-from pyflink_async_batch._worker import failures, result_check
-from pyflink_async_batch._worker.result_encoder import ResultEncoder
+from pyflink_async_batch._worker import result_check
+from pyflink_async_batch._worker.answerer import Answerer
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
 Failure = async_batch_pb2.Failure
-FrameHeader = async_batch_pb2.FrameHeader
 
 # How long a cancelled coroutine may clean up before timeout_batch runs without waiting for it.
 _CANCEL_SECONDS = 1.0
-
-
-class Answerer:
-    """
-    Turns what user code returned or raised into a RESULT or FAILURE frame.
-
-    :param send: sends a header and a body.
-    :param encoder: encodes results of the function's output type.
-    :param max_frame_bytes: largest body that may be sent.
-    """
-
-    def __init__(
-        self, send: Callable[[Any, Any], None], encoder: ResultEncoder, max_frame_bytes: int
-    ) -> None:
-        self._send = send
-        self._encoder = encoder
-        self._max_frame_bytes = max_frame_bytes
-
-    def result(
-        self, request: Any, results: Any, method: str, retry: Optional[RetryPolicy] = None
-    ) -> None:
-        """
-        Answers a request with what a user's method returned, or says why it cannot.
-
-        :param retry: decides whether the call is to be repeated instead.
-        """
-        try:
-            checked = result_check.check(results, method, request.row_count)
-        except Exception as error:
-            self._fail(request, error, Failure.INVALID_RESULT)
-            return
-        if retry is not None:
-            try:
-                delay = retry.delay_after_results(checked, request.attempt)
-            except Exception as error:
-                self._fail(request, error, Failure.USER_CODE)
-                return
-            if delay is not None:
-                self._repeat(request, delay, None)
-                return
-        self._send_results(request, checked, method)
-
-    def _send_results(self, request: Any, checked: List[Any], method: str) -> None:
-        try:
-            body = self._encoder.encode(checked)
-            if len(body) > self._max_frame_bytes:
-                raise result_check.InvalidResultError(
-                    "The result of '%s' for %d inputs is %d bytes, more than the transport takes: "
-                    "max_frame_bytes=%d" % (method, len(checked), len(body), self._max_frame_bytes)
-                )
-        except Exception as error:
-            # Whatever is raised, also by the results' own code such as a __reduce__ that fails.
-            self._fail(request, error, Failure.INVALID_RESULT)
-        else:
-            self._send(
-                FrameHeader(
-                    kind=async_batch_pb2.RESULT,
-                    batch_id=request.batch_id,
-                    attempt=request.attempt,
-                    answers=request.kind,
-                    row_count=len(checked),
-                ),
-                body,
-            )
-
-    def failure(
-        self,
-        request: Any,
-        error: BaseException,
-        kind: Any,
-        retry: Optional[RetryPolicy] = None,
-    ) -> None:
-        """
-        Answers a request with an exception.
-
-        :param retry: decides whether the call is to be repeated instead.
-        """
-        if retry is not None:
-            try:
-                delay = retry.delay_after_error(error, request.attempt)
-            except Exception as raised:
-                # Shows both: what the call raised, and what the predicate made of it.
-                raised.__cause__ = raised.__cause__ or error
-                error = raised
-            else:
-                if delay is not None:
-                    self._repeat(request, delay, failures.describe(error, kind))
-                    return
-        self._fail(request, error, kind)
-
-    def _repeat(self, request: Any, delay: int, failure: Any) -> None:
-        self._send(
-            FrameHeader(
-                kind=async_batch_pb2.RETRY,
-                batch_id=request.batch_id,
-                attempt=request.attempt,
-                answers=request.kind,
-                failure=failure,
-                retry_delay_millis=delay,
-            ),
-            None,
-        )
-
-    def _fail(self, request: Any, error: BaseException, kind: Any) -> None:
-        self._send(
-            FrameHeader(
-                kind=async_batch_pb2.FAILURE,
-                batch_id=request.batch_id,
-                attempt=request.attempt,
-                answers=request.kind,
-                failure=failures.describe(error, kind),
-            ),
-            None,
-        )
 
 
 class BatchInvocation:

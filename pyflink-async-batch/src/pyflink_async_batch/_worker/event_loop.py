@@ -12,8 +12,10 @@ from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
 
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker import failures, runtime_context, worker_secrets
+from pyflink_async_batch._worker.answerer import Answerer
+from pyflink_async_batch._worker.batch_channel import BatchChannel
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
-from pyflink_async_batch._worker.batch_invocation import Answerer, BatchInvocation
+from pyflink_async_batch._worker.batch_invocation import BatchInvocation
 from pyflink_async_batch._worker.frame_channel import FrameChannel
 from pyflink_async_batch._worker.result_encoder import ResultEncoder
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
@@ -62,12 +64,12 @@ class Worker:
         self._retry: Optional[RetryPolicy] = None
         self._metric_group = GenericMetricGroup(None, None) if description.metrics_enabled else None
         self._decoder = BatchDecoder(description.input_schema)
-        self._encoder = ResultEncoder(description.output_schema)
         self._channel = FrameChannel(
             self._on_frame, self._on_closed, description.channel.max_frame_bytes
         )
         self._answerer = Answerer(
-            self._channel.send, self._encoder, description.channel.max_frame_bytes
+            BatchChannel(self._channel, description.channel.max_frame_bytes),
+            ResultEncoder(description.output_schema),
         )
         self._invocations: Dict[Tuple[int, int], BatchInvocation] = {}
         self._tasks: Set[asyncio.Task[None]] = set()
@@ -146,7 +148,7 @@ class Worker:
 
     def _on_batch(self, header: Any, body: memoryview) -> None:
         try:
-            inputs = self._decoder.decode(body, header.row_count)
+            inputs = self._decoder.rows(self._decoder.read(body, header.row_count))
         except Exception as error:
             # Such as an element whose class cannot be imported here.
             self._answerer.failure(header, error, Failure.PROTOCOL)

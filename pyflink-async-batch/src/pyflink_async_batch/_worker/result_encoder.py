@@ -50,8 +50,8 @@ class ResultEncoder:
     def __init__(self, schema: Union[pa.Schema, bytes]) -> None:
         self._layout = Layout(schema)
 
-    def encode(self, results: List[Any]) -> pa.Buffer:
-        """Returns one encapsulated Arrow IPC record batch message of the results.
+    def encode(self, results: List[Any]) -> pa.RecordBatch:
+        """Returns the results as one record batch.
 
         :raise MisfitResultError: for the first result found that does not fit
         """
@@ -61,4 +61,4 @@ class ResultEncoder:
             raise MisfitResultError(
                 misfit.position, misfit.path, misfit.expected, misfit.found
             ) from None
-        return pa.RecordBatch.from_arrays(columns, schema=self._layout.schema).serialize()
+        return pa.RecordBatch.from_arrays(columns, schema=self._layout.schema)
