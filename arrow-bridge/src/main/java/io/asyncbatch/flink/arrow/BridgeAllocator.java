@@ -2,6 +2,7 @@ package io.asyncbatch.flink.arrow;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.flink.annotation.Internal;
@@ -16,6 +17,7 @@ public final class BridgeAllocator implements AutoCloseable {
     private final String name;
     private final RootAllocator root;
     private final List<BufferAllocator> children = new ArrayList<>();
+    private final List<BufferAllocator> regionChildren = new CopyOnWriteArrayList<>();
     private boolean closed;
 
     /**
@@ -39,9 +41,28 @@ public final class BridgeAllocator implements AutoCloseable {
         return child;
     }
 
-    /** Bytes that all children hold now. */
+    /**
+     * An allocator for a {@link RecordBatchWriter} that makes batches in shared memory. Closed like
+     * a child, but with a bound of its own, since what it holds may be shared memory.
+     */
+    public synchronized BufferAllocator regionChild(String purpose, long limitBytes) {
+        if (closed) {
+            throw new IllegalStateException("Allocator " + name + " is closed.");
+        }
+        checkLimit(purpose, limitBytes);
+        BufferAllocator child = RegionAllocator.create(name + "/" + purpose, limitBytes);
+        children.add(child);
+        regionChildren.add(child);
+        return child;
+    }
+
+    /** Bytes that all children hold now, in shared memory too. */
     public long allocatedBytes() {
-        return root.getAllocatedMemory();
+        long bytes = root.getAllocatedMemory();
+        for (BufferAllocator child : regionChildren) {
+            bytes += child.getAllocatedMemory();
+        }
+        return bytes;
     }
 
     /**

@@ -3,13 +3,18 @@ package io.asyncbatch.flink.arrow;
 import org.apache.arrow.vector.VarBinaryVector;
 
 /** {@code byte[]}, pickled or plain, as binary. Owned by its writer's or reader's thread. */
-final class BytesConverter extends FieldConverter {
+final class BytesConverter extends VariableWidthConverter {
 
     private final VarBinaryVector vector;
 
     BytesConverter(VarBinaryVector vector, FieldPosition position) {
         super(vector, position);
         this.vector = vector;
+    }
+
+    @Override
+    long bytesOf(Object value) {
+        return value instanceof byte[] bytes ? bytes.length : 0;
     }
 
     @Override

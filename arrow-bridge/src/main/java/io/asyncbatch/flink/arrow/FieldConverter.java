@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.arrow;
 
+import org.apache.arrow.vector.BaseFixedWidthVector;
 import org.apache.arrow.vector.FieldVector;
 
 /**
@@ -8,12 +9,43 @@ import org.apache.arrow.vector.FieldVector;
  */
 abstract class FieldConverter {
 
+    static final long UNKNOWN = -1;
+
     private final FieldVector vector;
     private final FieldPosition position;
 
     FieldConverter(FieldVector vector, FieldPosition position) {
         this.vector = vector;
         this.position = position;
+    }
+
+    /** Whether {@link #measure} has to see the values before {@link #allocate}. */
+    boolean differInSize() {
+        return false;
+    }
+
+    /** Counts in a value that will be written; one that does not fit counts nothing. */
+    void measure(Object value) {}
+
+    /**
+     * About what {@link #allocate} will take for the measured values, or {@link #UNKNOWN} if the
+     * vector grows while they are written.
+     */
+    long plannedBytes(int rows) {
+        return vector instanceof BaseFixedWidthVector fixed
+                ? bufferBytes(rows, Math.max(fixed.getTypeWidth(), 1)) + bufferBytes(rows, 1)
+                : UNKNOWN;
+    }
+
+    /** Gives the vector memory for so many values, and forgets what was measured. */
+    void allocate(int rows) {
+        vector.setInitialCapacity(rows);
+        vector.allocateNew();
+    }
+
+    /** At least what a buffer of so many entries takes. */
+    static long bufferBytes(long entries, int width) {
+        return RegionAllocator.align(entries * width + RegionAllocator.ALIGNMENT);
     }
 
     /** Writes a value, growing the vector as needed. */

@@ -15,6 +15,7 @@ abstract class PrimitiveArrayConverter extends FieldConverter {
 
     private final ListVector vector;
     private final BaseFixedWidthVector elements;
+    private long measuredElements;
 
     PrimitiveArrayConverter(ListVector vector, FieldPosition position) {
         super(vector, position);
@@ -30,6 +31,32 @@ abstract class PrimitiveArrayConverter extends FieldConverter {
 
     /** Copies the whole source into a new array of that length. */
     abstract Object copyOut(ByteBuffer source, int length);
+
+    @Override
+    final boolean differInSize() {
+        return true;
+    }
+
+    @Override
+    final void measure(Object value) {
+        measuredElements += Math.max(0, lengthOf(value));
+    }
+
+    @Override
+    final long plannedBytes(int rows) {
+        return bufferBytes(measuredElements, elements.getTypeWidth())
+                + bufferBytes(measuredElements / 8, 1)
+                + bufferBytes(rows + 1L, Integer.BYTES)
+                + bufferBytes(rows, 1);
+    }
+
+    @Override
+    final void allocate(int rows) {
+        int count = Math.toIntExact(measuredElements);
+        measuredElements = 0;
+        vector.setInitialTotalCapacity(rows, count);
+        vector.allocateNew();
+    }
 
     @Override
     final void put(int index, Object value) {
@@ -53,10 +80,8 @@ abstract class PrimitiveArrayConverter extends FieldConverter {
     final Object get(int index) {
         int start = vector.getElementStartIndex(index);
         int length = vector.getElementEndIndex(index) - start;
-        for (int i = start; i < start + length; i++) {
-            if (elements.isNull(i)) {
-                throw malformed(index, "a null element");
-            }
+        if (!areValid(elements.getValidityBuffer(), start, start + length)) {
+            throw malformed(index, "a null element");
         }
         return copyOut(length == 0 ? ByteBuffer.allocate(0) : window(start, length), length);
     }
@@ -66,6 +91,26 @@ abstract class PrimitiveArrayConverter extends FieldConverter {
         return elements.getDataBuffer()
                 .nioBuffer((long) start * width, Math.multiplyExact(length, width))
                 .order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static boolean areValid(ArrowBuf validity, int start, int end) {
+        int index = start;
+        while (index < end && (index & 7) != 0) {
+            if (BitVectorHelper.get(validity, index++) == 0) {
+                return false;
+            }
+        }
+        for (; index + Long.SIZE <= end; index += Long.SIZE) {
+            if (validity.getLong(index >> 3) != -1L) {
+                return false;
+            }
+        }
+        while (index < end) {
+            if (BitVectorHelper.get(validity, index++) == 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static void setValid(ArrowBuf validity, int start, int end) {

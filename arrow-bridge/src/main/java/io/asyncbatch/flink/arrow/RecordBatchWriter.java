@@ -1,10 +1,16 @@
 package io.asyncbatch.flink.arrow;
 
+import io.asyncbatch.flink.arrow.SharedRegions.Region;
+import java.nio.ByteBuffer;
 import java.util.List;
+import javax.annotation.Nullable;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.memory.util.MemoryUtil;
+import org.apache.arrow.vector.TypeLayout;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.VectorUnloader;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.util.OversizedAllocationException;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -22,16 +28,38 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
     private final VectorSchemaRoot root;
     private final VectorUnloader unloader;
     private final ElementConverter elements;
+    private final int headBytes;
 
-    private RecordBatchWriter(VectorSchemaRoot root, ElementConverter elements) {
+    /** Null if buffers cannot be made in a region. */
+    @Nullable private final RegionAllocator cutter;
+
+    private RecordBatchWriter(
+            VectorSchemaRoot root, ElementConverter elements, @Nullable RegionAllocator cutter) {
         this.root = root;
         this.unloader = new VectorUnloader(root);
         this.elements = elements;
+        this.cutter = cutter;
+        List<Field> columns = root.getSchema().getFields();
+        this.headBytes = RegionMessage.headBytes(nodeCount(columns), bufferCount(columns));
+    }
+
+    private static int nodeCount(List<Field> fields) {
+        return fields.stream().mapToInt(field -> 1 + nodeCount(field.getChildren())).sum();
+    }
+
+    private static int bufferCount(List<Field> fields) {
+        return fields.stream()
+                .mapToInt(
+                        field ->
+                                TypeLayout.getTypeBufferCount(field.getType())
+                                        + bufferCount(field.getChildren()))
+                .sum();
     }
 
     /**
      * @param allocator holds the memory of all batches that are encoded and not closed; the caller
-     *     closes it after them
+     *     closes it after them. One of {@link BridgeAllocator#regionChild} lets batches be made in
+     *     shared memory
      * @throws UnsupportedElementTypeException if the type has no Arrow form
      */
     public static <T> RecordBatchWriter<T> create(
@@ -39,7 +67,10 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
         ElementType element = ElementTypes.of(type);
         VectorSchemaRoot root =
                 VectorSchemaRoot.create(ArrowSchemas.forElement(element), allocator);
-        return new RecordBatchWriter<>(root, FieldConverters.bind(element, root));
+        return new RecordBatchWriter<>(
+                root,
+                FieldConverters.bind(element, root),
+                allocator instanceof RegionAllocator cutter ? cutter : null);
     }
 
     /**
@@ -49,18 +80,78 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
      *     of the batch is released then
      */
     public EncodedBatch encode(List<T> rows) {
+        return encode(rows, SharedRegions.NONE);
+    }
+
+    /**
+     * Encodes the elements in order, in a region of shared memory if the regions have one. Where
+     * the size of all columns is known beforehand their buffers are made in the region; otherwise
+     * they are copied there.
+     *
+     * @throws ElementEncodingException as {@link #encode(List)}
+     */
+    public EncodedBatch encode(List<T> rows, SharedRegions regions) {
+        if (elements.differInSize()) {
+            for (T element : rows) {
+                elements.measure(element);
+            }
+        }
+        long planned = elements.plannedBytes(rows.size());
+        Region region =
+                cutter == null || planned == FieldConverter.UNKNOWN
+                        ? null
+                        : regions.take(headBytes + planned);
+        EncodedBatch encoded;
+        try {
+            encoded =
+                    region == null
+                            ? EncodedBatch.inPieces(write(rows), () -> {})
+                            : inRegion(rows, region);
+        } catch (Throwable t) {
+            if (region != null) {
+                region.giveBack();
+            }
+            throw t;
+        }
+        if (encoded.region().isPresent()) {
+            return encoded;
+        }
+        Region copy = regions.take(encoded.byteCount());
+        return copy == null ? encoded : encoded.copiedTo(copy);
+    }
+
+    private EncodedBatch inRegion(List<T> rows, Region region) {
+        ByteBuffer bytes = region.bytes();
+        long start = MemoryUtil.getByteBufferAddress(bytes);
+        ArrowRecordBatch batch;
+        long end;
+        cutter.cutFrom(start + headBytes, bytes.remaining() - headBytes);
+        try {
+            batch = write(rows);
+            end = cutter.cutUpTo();
+        } finally {
+            cutter.cutFrom(0, 0);
+        }
+        if (!RegionMessage.holds(batch, start, end)) {
+            // It grew past what was planned, as text that is not ASCII does.
+            return EncodedBatch.inPieces(batch, region::giveBack);
+        }
+        try (batch) {
+            RegionMessage.writeHead(batch, bytes.slice(0, headBytes), end);
+        }
+        return EncodedBatch.inRegion(region, end - start);
+    }
+
+    private ArrowRecordBatch write(List<T> rows) {
         int row = 0;
         try {
-            for (FieldVector column : root.getFieldVectors()) {
-                column.setInitialCapacity(rows.size());
-                column.allocateNew();
-            }
+            elements.allocate(rows.size());
             for (T element : rows) {
                 elements.writeElement(row, element);
                 row++;
             }
             root.setRowCount(row);
-            return EncodedBatch.of(unloader.getRecordBatch());
+            return unloader.getRecordBatch();
         } catch (FieldMisfitException e) {
             throw new ElementEncodingException(row, e.getMessage(), e);
         } catch (OversizedAllocationException | ArithmeticException e) {

@@ -19,6 +19,7 @@ final class RowFields implements ElementConverter {
     private final FieldPosition position;
     private final TinyIntVector kinds;
     private final FieldConverter[] fields;
+    private final FieldColumns columns;
     private final List<String> names;
     private final LinkedHashMap<String, Integer> positionByName = new LinkedHashMap<>();
 
@@ -30,10 +31,45 @@ final class RowFields implements ElementConverter {
         this.position = position;
         this.kinds = kinds;
         this.fields = fields;
+        this.columns = new FieldColumns(fields);
         this.names = names;
         for (int i = 0; i < names.size(); i++) {
             positionByName.put(names.get(i), i);
         }
+    }
+
+    @Override
+    public boolean differInSize() {
+        return columns.differInSize();
+    }
+
+    @Override
+    public void measure(Object element) {
+        if (!(element instanceof Row row) || row.getArity() != fields.length) {
+            return;
+        }
+        Set<String> rowNames = row.getFieldNames(false);
+        for (int i = 0; i < fields.length; i++) {
+            if (rowNames == null) {
+                fields[i].measure(row.getField(i));
+            } else if (rowNames.contains(names.get(i))) {
+                fields[i].measure(row.getField(names.get(i)));
+            }
+        }
+    }
+
+    @Override
+    public long plannedBytes(int rows) {
+        long bytes = columns.plannedBytes(rows);
+        return bytes == FieldConverter.UNKNOWN
+                ? bytes
+                : bytes + 2 * FieldConverter.bufferBytes(rows, 1);
+    }
+
+    @Override
+    public void allocate(int rows) {
+        kinds.allocateNew(rows);
+        columns.allocate(rows);
     }
 
     @Override

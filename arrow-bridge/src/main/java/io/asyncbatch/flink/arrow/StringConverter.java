@@ -7,13 +7,19 @@ import org.apache.arrow.vector.VarCharVector;
  * {@code String} as UTF-8; a lone surrogate becomes '?', as in PyFlink's own serializers. Owned by
  * its writer's or reader's thread.
  */
-final class StringConverter extends FieldConverter {
+final class StringConverter extends VariableWidthConverter {
 
     private final VarCharVector vector;
 
     StringConverter(VarCharVector vector, FieldPosition position) {
         super(vector, position);
         this.vector = vector;
+    }
+
+    /** Right for ASCII; the vector grows for other text. */
+    @Override
+    long bytesOf(Object value) {
+        return value instanceof String text ? text.length() : 0;
     }
 
     @Override

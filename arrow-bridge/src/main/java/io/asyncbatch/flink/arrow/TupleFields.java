@@ -10,10 +10,36 @@ final class TupleFields implements ElementConverter {
 
     private final FieldPosition position;
     private final FieldConverter[] fields;
+    private final FieldColumns columns;
 
     TupleFields(FieldPosition position, FieldConverter[] fields) {
         this.position = position;
         this.fields = fields;
+        this.columns = new FieldColumns(fields);
+    }
+
+    @Override
+    public boolean differInSize() {
+        return columns.differInSize();
+    }
+
+    @Override
+    public void measure(Object element) {
+        if (element instanceof Tuple tuple && tuple.getArity() == fields.length) {
+            for (int i = 0; i < fields.length; i++) {
+                fields[i].measure(tuple.getField(i));
+            }
+        }
+    }
+
+    @Override
+    public long plannedBytes(int rows) {
+        return columns.plannedBytes(rows);
+    }
+
+    @Override
+    public void allocate(int rows) {
+        columns.allocate(rows);
     }
 
     @Override

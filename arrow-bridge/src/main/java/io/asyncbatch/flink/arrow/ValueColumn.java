@@ -10,6 +10,26 @@ final class ValueColumn implements ElementConverter {
     }
 
     @Override
+    public boolean differInSize() {
+        return column.differInSize();
+    }
+
+    @Override
+    public void measure(Object element) {
+        column.measure(element);
+    }
+
+    @Override
+    public long plannedBytes(int rows) {
+        return column.plannedBytes(rows);
+    }
+
+    @Override
+    public void allocate(int rows) {
+        column.allocate(rows);
+    }
+
+    @Override
     public void writeElement(int row, Object element) {
         column.write(row, element);
     }
