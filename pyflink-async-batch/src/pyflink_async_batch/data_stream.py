@@ -28,6 +28,7 @@ from pyflink_async_batch.options import (
     DEFAULT_MAX_BATCH_BYTES,
     DEFAULT_MAX_FRAME_BYTES,
     DEFAULT_OPEN_TIMEOUT,
+    DEFAULT_SHARED_MEMORY_THRESHOLD,
     AsyncBatchOptions,
     DurationLike,
 )
@@ -61,6 +62,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
         latency_target: Optional[DurationLike] = None,
+        max_bytes_in_flight: Optional[int] = None,
+        shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -105,6 +108,14 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                                early enough to meet it, given how long the last calls took; at once
                                if they take longer by themselves. By default only ``batch_timeout``
                                counts; with both, the earlier.
+        :param max_bytes_in_flight: The most bytes of the elements of all batches that are in flight
+                                    or await emission; then input is held back. By default 256 MiB,
+                                    or ``max_batch_bytes`` if that is more. It also bounds the
+                                    memory that batches take outside of Java's heap.
+        :param shared_memory_threshold: Batches and results of at least so many bytes, encoded, go
+                                        through memory that operator and worker share, others
+                                        through a socket; by default 128 KiB. A value above
+                                        ``max_frame_bytes`` shares no memory.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -120,6 +131,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             open_timeout=open_timeout,
             batch_time_domain=batch_time_domain,
             latency_target=latency_target,
+            max_bytes_in_flight=max_bytes_in_flight,
+            shared_memory_threshold=shared_memory_threshold,
             name=name,
         )
         return _wait_batch(
@@ -142,6 +155,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
         latency_target: Optional[DurationLike] = None,
+        max_bytes_in_flight: Optional[int] = None,
+        shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -163,6 +178,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             open_timeout=open_timeout,
             batch_time_domain=batch_time_domain,
             latency_target=latency_target,
+            max_bytes_in_flight=max_bytes_in_flight,
+            shared_memory_threshold=shared_memory_threshold,
             name=name,
         )
         return _wait_batch(
@@ -189,6 +206,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
         latency_target: Optional[DurationLike] = None,
+        max_bytes_in_flight: Optional[int] = None,
+        shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -208,6 +227,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             open_timeout=open_timeout,
             batch_time_domain=batch_time_domain,
             latency_target=latency_target,
+            max_bytes_in_flight=max_bytes_in_flight,
+            shared_memory_threshold=shared_memory_threshold,
             name=name,
         )
         return _wait_batch(
@@ -230,6 +251,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
         latency_target: Optional[DurationLike] = None,
+        max_bytes_in_flight: Optional[int] = None,
+        shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -246,6 +269,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             open_timeout=open_timeout,
             batch_time_domain=batch_time_domain,
             latency_target=latency_target,
+            max_bytes_in_flight=max_bytes_in_flight,
+            shared_memory_threshold=shared_memory_threshold,
             name=name,
         )
         return _wait_batch(

@@ -15,9 +15,11 @@ from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeErro
 __all__ = [
     "DEFAULT_CAPACITY",
     "DEFAULT_MAX_BATCH_BYTES",
+    "DEFAULT_MAX_BYTES_IN_FLIGHT",
     "DEFAULT_MAX_FRAME_BYTES",
     "DEFAULT_NAME",
     "DEFAULT_OPEN_TIMEOUT",
+    "DEFAULT_SHARED_MEMORY_THRESHOLD",
     "AsyncBatchOptions",
     "DurationLike",
 ]
@@ -28,6 +30,8 @@ DurationLike = Union[Time, Duration, timedelta]
 DEFAULT_CAPACITY = 100
 DEFAULT_MAX_BATCH_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024
+DEFAULT_MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024
+DEFAULT_SHARED_MEMORY_THRESHOLD = 128 * 1024
 DEFAULT_OPEN_TIMEOUT = timedelta(minutes=10)
 DEFAULT_NAME = "async batch wait operator"
 
@@ -55,6 +59,8 @@ class AsyncBatchOptions:
     open_timeout_millis: int
     batch_time_domain: TimeDomain
     latency_target_millis: Optional[int]
+    max_bytes_in_flight: int
+    shared_memory_threshold: int
     name: str
 
     @staticmethod
@@ -69,6 +75,8 @@ class AsyncBatchOptions:
         open_timeout: DurationLike = DEFAULT_OPEN_TIMEOUT,
         batch_time_domain: TimeDomain = TimeDomain.PROCESSING_TIME,
         latency_target: Optional[DurationLike] = None,
+        max_bytes_in_flight: Optional[int] = None,
+        shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -82,6 +90,17 @@ class AsyncBatchOptions:
         if max_batch_bytes > max_frame_bytes:
             raise InvalidOptionError(
                 "max_batch_bytes", max_batch_bytes, f"at most max_frame_bytes={max_frame_bytes}"
+            )
+        if max_bytes_in_flight is None:
+            max_bytes_in_flight = max(DEFAULT_MAX_BYTES_IN_FLIGHT, max_batch_bytes)
+        max_bytes_in_flight = positive_int(
+            "max_bytes_in_flight", max_bytes_in_flight, _MAX_JAVA_LONG
+        )
+        if max_bytes_in_flight < max_batch_bytes:
+            raise InvalidOptionError(
+                "max_bytes_in_flight",
+                max_bytes_in_flight,
+                f"at least max_batch_bytes={max_batch_bytes}",
             )
         if not isinstance(batch_time_domain, TimeDomain):
             raise InvalidOptionTypeError(
@@ -108,6 +127,10 @@ class AsyncBatchOptions:
                 None
                 if latency_target is None
                 else positive_millis("latency_target", latency_target, "None or ")
+            ),
+            max_bytes_in_flight=max_bytes_in_flight,
+            shared_memory_threshold=positive_int(
+                "shared_memory_threshold", shared_memory_threshold, _MAX_JAVA_LONG
             ),
             name=_operator_name(name),
         )

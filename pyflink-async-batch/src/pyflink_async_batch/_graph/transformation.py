@@ -52,6 +52,8 @@ def apply_transformation(
             .maxBatchBytes(options.max_batch_bytes)
             .maxFrameBytes(options.max_frame_bytes)
             .openTimeoutMillis(options.open_timeout_millis)
+            .maxBytesInFlight(options.max_bytes_in_flight)
+            .sharedMemoryThreshold(options.shared_memory_threshold)
             .batchTimeDomain(options.batch_time_domain.name)
             .name(options.name)
         )

@@ -11,7 +11,12 @@ from typing import Any, Dict, Optional, Set, Tuple
 from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
 
 from pyflink_async_batch._proto import async_batch_pb2
-from pyflink_async_batch._worker import failures, runtime_context, worker_secrets
+from pyflink_async_batch._worker import (
+    failures,
+    runtime_context,
+    shared_memory,
+    worker_secrets,
+)
 from pyflink_async_batch._worker.answerer import Answerer
 from pyflink_async_batch._worker.batch_channel import BatchChannel
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
@@ -19,6 +24,7 @@ from pyflink_async_batch._worker.batch_invocation import BatchInvocation
 from pyflink_async_batch._worker.frame_channel import FrameChannel
 from pyflink_async_batch._worker.result_encoder import ResultEncoder
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
+from pyflink_async_batch._worker.shared_memory import SharedMemory
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -67,10 +73,9 @@ class Worker:
         self._channel = FrameChannel(
             self._on_frame, self._on_closed, description.channel.max_frame_bytes
         )
-        self._answerer = Answerer(
-            BatchChannel(self._channel, description.channel.max_frame_bytes),
-            ResultEncoder(description.output_schema),
-        )
+        self._batches = BatchChannel(self._channel, description.channel)
+        self._memory: Optional[SharedMemory] = None
+        self._answerer = Answerer(self._batches, ResultEncoder(description.output_schema))
         self._invocations: Dict[Tuple[int, int], BatchInvocation] = {}
         self._tasks: Set[asyncio.Task[None]] = set()
         self._leave: Optional[asyncio.Future[bool]] = None
@@ -85,7 +90,7 @@ class Worker:
         )
         opened = self._open_function()
         if opened:
-            self._channel.send(FrameHeader(kind=async_batch_pb2.READY))
+            self._channel.send(self._ready())
             self._read_gauges_regularly(loop)
         in_order = await self._leave
         await self._cancel_batches()
@@ -102,6 +107,25 @@ class Worker:
             await loop.create_unix_connection(lambda: self._channel, address.unix_socket_path)
         else:
             await loop.create_connection(lambda: self._channel, "127.0.0.1", address.loopback_port)
+
+    def _ready(self) -> Any:
+        header = FrameHeader(kind=async_batch_pb2.READY)
+        size = self._description.channel.shared_memory_bytes
+        if size > 0 and shared_memory.is_supported():
+            try:
+                self._memory = SharedMemory(size, self._release)
+            except OSError:
+                _LOGGER.warning("No shared memory; all batches use the socket", exc_info=True)
+            else:
+                header.shared_memory.CopyFrom(self._memory.offer())
+        return header
+
+    def _release(self, offset: int) -> None:
+        self._channel.send(
+            FrameHeader(
+                kind=async_batch_pb2.RELEASE, shared_body=async_batch_pb2.SharedBody(offset=offset)
+            )
+        )
 
     def _open_function(self) -> bool:
         kind = Failure.PROTOCOL
@@ -141,13 +165,20 @@ class Worker:
     def _on_frame(self, header: Any, body: memoryview) -> None:
         if header.kind in (async_batch_pb2.INVOKE, async_batch_pb2.TIMEOUT):
             self._on_batch(header, body)
+        elif header.kind == async_batch_pb2.RELEASE:
+            self._batches.released(header.shared_body.offset)
+        elif header.kind == async_batch_pb2.MAPPED and self._memory is not None:
+            self._memory.mapped()
+            self._batches.share(self._memory)
         elif header.kind == async_batch_pb2.SHUTDOWN:
             self._end(in_order=True)
         else:
             _LOGGER.error("Ignored a frame of unexpected kind %d", header.kind)
 
-    def _on_batch(self, header: Any, body: memoryview) -> None:
+    def _on_batch(self, header: Any, body: Any) -> None:
         try:
+            if header.HasField("shared_body") and self._memory is not None:
+                body = self._memory.input(header.shared_body.offset, header.shared_body.length)
             inputs = self._decoder.rows(self._decoder.read(body, header.row_count))
         except Exception as error:
             # Such as an element whose class cannot be imported here.

@@ -23,6 +23,9 @@ public final class AsyncBatchOptions implements Serializable {
     /** Bytes of a batch, unless said otherwise. */
     public static final long DEFAULT_MAX_BATCH_BYTES = 32L * 1024 * 1024;
 
+    /** Bytes of all batches in flight, unless said otherwise or one batch may have more. */
+    public static final long DEFAULT_MAX_BYTES_IN_FLIGHT = 256L * 1024 * 1024;
+
     private final int batchSize;
     private final Duration timeout;
     private final Duration batchTimeout;
@@ -30,6 +33,7 @@ public final class AsyncBatchOptions implements Serializable {
     private final Duration latencyTarget;
     private final int capacity;
     private final Long maxBatchBytes;
+    private final Long maxBytesInFlight;
 
     private AsyncBatchOptions(Builder builder) {
         batchSize = builder.batchSize;
@@ -39,6 +43,7 @@ public final class AsyncBatchOptions implements Serializable {
         latencyTarget = builder.latencyTarget;
         capacity = builder.capacity;
         maxBatchBytes = builder.maxBatchBytes;
+        maxBytesInFlight = builder.maxBytesInFlight;
     }
 
     /**
@@ -80,6 +85,14 @@ public final class AsyncBatchOptions implements Serializable {
         return maxBatchBytes == null ? OptionalLong.empty() : OptionalLong.of(maxBatchBytes);
     }
 
+    /**
+     * What was asked for; empty for {@link #DEFAULT_MAX_BYTES_IN_FLIGHT}, or the most that one
+     * batch may have if that is more.
+     */
+    public OptionalLong getMaxBytesInFlight() {
+        return maxBytesInFlight == null ? OptionalLong.empty() : OptionalLong.of(maxBytesInFlight);
+    }
+
     /** Collects options. Not thread-safe. */
     public static final class Builder {
 
@@ -90,6 +103,7 @@ public final class AsyncBatchOptions implements Serializable {
         private Duration latencyTarget;
         private int capacity = DEFAULT_CAPACITY;
         private Long maxBatchBytes;
+        private Long maxBytesInFlight;
 
         private Builder(int batchSize, Duration timeout) {
             this.batchSize = (int) requirePositive("batchSize", batchSize);
@@ -142,12 +156,30 @@ public final class AsyncBatchOptions implements Serializable {
         }
 
         /**
+         * Most that batches that are invoked or await emission may weigh together, by the same
+         * estimate; then input is held back. A batch that is alone is let through in any case.
+         * Refused for types whose rows' size is not known.
+         */
+        public Builder maxBytesInFlight(long value) {
+            maxBytesInFlight = requirePositive("maxBytesInFlight", value);
+            return this;
+        }
+
+        /**
          * @throws IllegalArgumentException if options contradict each other
          */
         public AsyncBatchOptions build() {
             if (batchTimeDomain == TimeDomain.EVENT_TIME && batchTimeout == null) {
                 throw new IllegalArgumentException(
                         "batchTimeDomain EVENT_TIME needs a batchTimeout, and has none");
+            }
+            long mostOfOne = maxBatchBytes == null ? DEFAULT_MAX_BATCH_BYTES : maxBatchBytes;
+            if (maxBytesInFlight != null && maxBytesInFlight < mostOfOne) {
+                throw new IllegalArgumentException(
+                        "maxBytesInFlight must be at least maxBatchBytes="
+                                + mostOfOne
+                                + ", got "
+                                + maxBytesInFlight);
             }
             return new AsyncBatchOptions(this);
         }

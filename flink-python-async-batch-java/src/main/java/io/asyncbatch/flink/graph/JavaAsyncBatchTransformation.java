@@ -11,6 +11,7 @@ import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.OptionalLong;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.typeutils.TypeExtractor;
@@ -62,6 +63,8 @@ public final class JavaAsyncBatchTransformation {
     }
 
     private static BatchSettings settings(AsyncBatchOptions options, OutputMode outputMode) {
+        long maxBatchBytes =
+                options.getMaxBatchBytes().orElse(AsyncBatchOptions.DEFAULT_MAX_BATCH_BYTES);
         return new BatchSettings(
                 outputMode,
                 options.getBatchSize(),
@@ -70,11 +73,16 @@ public final class JavaAsyncBatchTransformation {
                         .orElse(BatchSettings.NO_BATCH_TIMEOUT),
                 options.getTimeout().toMillis(),
                 options.getCapacity(),
-                options.getMaxBatchBytes().orElse(AsyncBatchOptions.DEFAULT_MAX_BATCH_BYTES),
+                maxBatchBytes,
                 options.getBatchTimeDomain(),
                 options.getLatencyTarget()
                         .map(Duration::toMillis)
-                        .orElse(BatchSettings.NO_LATENCY_TARGET));
+                        .orElse(BatchSettings.NO_LATENCY_TARGET),
+                options.getMaxBytesInFlight()
+                        .orElse(
+                                Math.max(
+                                        AsyncBatchOptions.DEFAULT_MAX_BYTES_IN_FLIGHT,
+                                        maxBatchBytes)));
     }
 
     private static <IN> RowWeigher<IN> weigher(
@@ -82,14 +90,20 @@ public final class JavaAsyncBatchTransformation {
         try {
             return RowSizes.estimator(inputType)::applyAsLong;
         } catch (UnsupportedElementTypeException e) {
-            if (options.getMaxBatchBytes().isPresent()) {
-                throw new IllegalArgumentException(
-                        "maxBatchBytes cannot be kept, as the size of rows of this type is not"
-                                + " known: "
-                                + e.getMessage(),
-                        e);
-            }
+            requireAbsent("maxBatchBytes", options.getMaxBatchBytes(), e);
+            requireAbsent("maxBytesInFlight", options.getMaxBytesInFlight(), e);
             return row -> 0;
+        }
+    }
+
+    private static void requireAbsent(
+            String option, OptionalLong value, UnsupportedElementTypeException reason) {
+        if (value.isPresent()) {
+            throw new IllegalArgumentException(
+                    option
+                            + " cannot be kept, as the size of rows of this type is not known: "
+                            + reason.getMessage(),
+                    reason);
         }
     }
 }

@@ -40,6 +40,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long maxBatchBytes;
     private long maxFrameBytes;
     private long openTimeoutMillis;
+    private long maxBytesInFlight;
+    private long sharedMemoryThreshold;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
@@ -123,6 +125,17 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         return this;
     }
 
+    public PythonAsyncBatchTransformation<IN, OUT> maxBytesInFlight(long maxBytesInFlight) {
+        this.maxBytesInFlight = maxBytesInFlight;
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> sharedMemoryThreshold(
+            long sharedMemoryThreshold) {
+        this.sharedMemoryThreshold = sharedMemoryThreshold;
+        return this;
+    }
+
     /**
      * Adds the transformation to the job.
      *
@@ -145,14 +158,19 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         capacity,
                         maxBatchBytes,
                         batchTimeDomain,
-                        latencyTargetMillis);
+                        latencyTargetMillis,
+                        maxBytesInFlight);
         PythonInvokerFactory<IN, OUT> invokerFactory =
                 new PythonInvokerFactory<>(
                         function,
                         input.getType(),
                         outputType,
                         new SubmittedPythonConfiguration(input.getExecutionEnvironment()),
-                        new WorkerLimits(openTimeoutMillis, maxFrameBytes));
+                        new WorkerLimits(
+                                openTimeoutMillis,
+                                maxFrameBytes,
+                                maxBytesInFlight,
+                                sharedMemoryThreshold));
         return input.transform(
                 name,
                 outputType,

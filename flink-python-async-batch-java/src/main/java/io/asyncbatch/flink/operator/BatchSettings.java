@@ -18,6 +18,8 @@ import org.apache.flink.streaming.api.TimeDomain;
  * @param batchTimeDomain the time that {@code batchTimeoutMillis} is measured in
  * @param latencyTargetMillis a batch closes early enough for its first row to have its result this
  *     long after it came, as far as the time of the last calls tells; {@link #NO_LATENCY_TARGET}
+ * @param maxBytesInFlight batches wait while those invoked or awaiting emission would weigh more
+ *     than this with them; at least {@code maxBatchBytes}
  */
 @Internal
 public record BatchSettings(
@@ -28,7 +30,8 @@ public record BatchSettings(
         int capacity,
         long maxBatchBytes,
         TimeDomain batchTimeDomain,
-        long latencyTargetMillis)
+        long latencyTargetMillis,
+        long maxBytesInFlight)
         implements Serializable {
 
     /** Value of {@link #batchTimeoutMillis} when a partial batch never closes by time. */
@@ -63,9 +66,16 @@ public record BatchSettings(
             throw new IllegalArgumentException(
                     "latency_target must be positive, got " + latencyTargetMillis + " ms");
         }
+        if (maxBytesInFlight < maxBatchBytes) {
+            throw new IllegalArgumentException(
+                    "max_bytes_in_flight must be at least max_batch_bytes="
+                            + maxBatchBytes
+                            + ", got "
+                            + maxBytesInFlight);
+        }
     }
 
-    /** Settings whose batches close by processing time and have no latency target. */
+    /** Settings whose batches close by processing time alone and weigh what they will. */
     public BatchSettings(
             OutputMode outputMode,
             int batchSize,
@@ -81,7 +91,8 @@ public record BatchSettings(
                 capacity,
                 maxBatchBytes,
                 TimeDomain.PROCESSING_TIME,
-                NO_LATENCY_TARGET);
+                NO_LATENCY_TARGET,
+                Long.MAX_VALUE);
     }
 
     /** Whether batches close by a timer of processing time. */

@@ -1,16 +1,15 @@
 package io.asyncbatch.flink.worker;
 
 import io.asyncbatch.flink.arrow.BridgeAllocator;
-import io.asyncbatch.flink.arrow.ElementEncodingException;
-import io.asyncbatch.flink.arrow.EncodedBatch;
 import io.asyncbatch.flink.arrow.RecordBatchReader;
-import io.asyncbatch.flink.arrow.RecordBatchWriter;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.proto.Failure;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
+import io.asyncbatch.flink.proto.SharedBody;
 import io.asyncbatch.flink.worker.channel.BatchChannel;
+import io.asyncbatch.flink.worker.memory.SharedMemory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -23,8 +22,8 @@ import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 
 /**
- * The batches that a worker has and their answers: what is sent is encoded here, what comes back is
- * decoded and handed to who waits for it.
+ * The batches that a worker has and their answers: what comes back is decoded and handed to who
+ * waits for it.
  *
  * <p>The mailbox thread sends and closes; the channel's thread answers. Whichever thread sees the
  * worker's end fails what is left.
@@ -32,10 +31,10 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 final class BatchExchange<IN, OUT> implements AutoCloseable {
 
     private final String functionName;
-    private final long maxFrameBytes;
-    private final RecordBatchWriter<IN> writer;
+    private final BatchSender<IN> sender;
     private final RecordBatchReader<OUT> reader;
     private final Map<Key, Pending<OUT>> pending = new ConcurrentHashMap<>();
+    @Nullable private volatile SharedMemory sharedMemory;
     @Nullable private volatile Throwable broken;
 
     /** What a pending batch is known by: one batch may await an answer to each kind of frame. */
@@ -48,18 +47,28 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
             TypeInformation<IN> inputType,
             TypeInformation<OUT> outputType,
             BridgeAllocator allocator,
-            long maxFrameBytes) {
+            WorkerLimits limits) {
         this.functionName = functionName;
-        this.maxFrameBytes = maxFrameBytes;
-        this.writer =
-                RecordBatchWriter.create(inputType, allocator.child("inputs", Long.MAX_VALUE));
+        this.sender = new BatchSender<>(functionName, inputType, allocator, limits);
         this.reader =
-                RecordBatchReader.create(outputType, allocator.child("outputs", Long.MAX_VALUE));
+                RecordBatchReader.create(
+                        outputType, allocator.child("outputs", limits.resultMemoryBytes()));
+    }
+
+    /** Has batches placed in shared memory from now on, and takes results from there. */
+    void share(SharedMemory memory) {
+        sharedMemory = memory;
+        sender.share(memory);
     }
 
     /** Batches that await an answer. */
     int inFlight() {
         return pending.size();
+    }
+
+    /** Batches that wait for memory to be sent in. */
+    int awaitingMemory() {
+        return sender.awaitingMemory();
     }
 
     /**
@@ -72,20 +81,9 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
     CompletionStage<BatchOutcome<OUT>> send(
             FrameKind kind, BatchRequest<IN> request, BatchChannel channel) {
         int rowCount = request.inputs().size();
-        EncodedBatch body;
-        try {
-            body = writer.encode(request.inputs());
-        } catch (ElementEncodingException e) {
-            return CompletableFuture.completedFuture(BatchOutcome.failure(e));
-        }
-        if (body.byteCount() > maxFrameBytes) {
-            IOException tooLarge = tooLarge(rowCount, body.byteCount());
-            body.close();
-            return CompletableFuture.completedFuture(BatchOutcome.failure(tooLarge));
-        }
-
+        Key key = new Key(request.batchId(), request.attempt(), kind);
         Pending<OUT> waiting = new Pending<>(rowCount, new CompletableFuture<>());
-        pending.put(new Key(request.batchId(), request.attempt(), kind), waiting);
+        pending.put(key, waiting);
         FrameHeader header =
                 FrameHeader.newBuilder()
                         .setKind(kind)
@@ -93,7 +91,14 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
                         .setAttempt(request.attempt())
                         .setRowCount(rowCount)
                         .build();
-        channel.send(header, body.buffers(), body::close);
+        sender.send(
+                header,
+                request.inputs(),
+                channel,
+                refusal -> {
+                    pending.remove(key);
+                    waiting.outcome().complete(BatchOutcome.failure(refusal));
+                });
         Throwable cause = broken;
         if (cause != null) {
             failAll(cause);
@@ -101,25 +106,39 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
         return waiting.outcome();
     }
 
-    private IOException tooLarge(int rowCount, long bytes) {
-        return new IOException(
-                "A batch of "
-                        + rowCount
-                        + (rowCount == 1 ? " row" : " rows")
-                        + " for "
-                        + functionName
-                        + " is "
-                        + bytes
-                        + " bytes, more than the transport takes: max_frame_bytes="
-                        + maxFrameBytes);
-    }
-
     /**
      * Takes a {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
      * @param body read before this returns
+     * @throws IOException if the answer makes no sense, whatever the batch
      */
-    void answered(FrameHeader header, ByteBuffer body) {
+    void answered(FrameHeader header, ByteBuffer body, BatchChannel channel) throws IOException {
+        if (!header.hasSharedBody()) {
+            answered(header, body);
+            return;
+        }
+        SharedMemory memory = sharedMemory;
+        if (memory == null) {
+            throw new IOException("a worker placed a result in shared memory, and has none");
+        }
+        SharedBody place = header.getSharedBody();
+        try {
+            answered(header, memory.result(place.getOffset(), place.getLength()));
+        } finally {
+            channel.send(
+                    FrameHeader.newBuilder()
+                            .setKind(FrameKind.RELEASE)
+                            .setSharedBody(place)
+                            .build());
+        }
+    }
+
+    /** Takes a {@code RELEASE}. */
+    void released(FrameHeader header) throws IOException {
+        sender.released(header.getSharedBody().getOffset());
+    }
+
+    private void answered(FrameHeader header, ByteBuffer body) {
         Pending<OUT> waiting =
                 pending.remove(
                         new Key(header.getBatchId(), header.getAttempt(), header.getAnswers()));
@@ -166,11 +185,11 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
         lost.forEach(waiting -> waiting.outcome().completeExceptionally(cause));
     }
 
-    /** Releases the memory of writer and reader; the channel must be closed before. */
+    /** Releases all memory. The channel must be closed before, the shared memory after. */
     @Override
     public void close() {
         try {
-            writer.close();
+            sender.close();
         } finally {
             reader.close();
         }

@@ -49,9 +49,13 @@ final class FunctionDescription {
     }
 
     /** How the worker reaches the operator. */
-    static BatchChannel describe(ConnectionListener listener, long maxFrameBytes)
+    static BatchChannel describe(ConnectionListener listener, WorkerLimits limits)
             throws IOException {
-        BatchChannel.Builder channel = BatchChannel.newBuilder().setMaxFrameBytes(maxFrameBytes);
+        BatchChannel.Builder channel =
+                BatchChannel.newBuilder()
+                        .setMaxFrameBytes(limits.maxFrameBytes())
+                        .setSharedMemoryBytes(limits.sharedMemoryBytes())
+                        .setSharedMemoryThreshold(limits.sharedMemoryThreshold());
         listener.socketPath().ifPresent(path -> channel.setUnixSocketPath(path.toString()));
         listener.loopbackPort().ifPresent(channel::setLoopbackPort);
         return channel.build();

@@ -7,6 +7,8 @@ import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
+import io.asyncbatch.flink.worker.memory.SharedMemory;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletionStage;
 import org.apache.flink.annotation.Internal;
@@ -54,15 +56,10 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         + function.className()
                         + "-"
                         + (context.runtimeContext().getTaskInfo().getIndexOfThisSubtask() + 1);
-        // Batches in flight are bounded by the operator, each by a frame's size.
+        // Each of its children has a bound of its own.
         allocator = new BridgeAllocator(workerName, Long.MAX_VALUE);
         exchange =
-                new BatchExchange<>(
-                        function.className(),
-                        inputType,
-                        outputType,
-                        allocator,
-                        limits.maxFrameBytes());
+                new BatchExchange<>(function.className(), inputType, outputType, allocator, limits);
         worker =
                 new PythonWorker(
                         function.className(),
@@ -74,7 +71,8 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         worker.open(
                 FunctionDescription.describe(
                         function, inputType, outputType, context.runtimeContext()),
-                allocator.child("receive", Long.MAX_VALUE));
+                allocator.child("receive", limits.receiveMemoryBytes()));
+        worker.sharedMemory().ifPresent(exchange::share);
     }
 
     @Override
@@ -96,8 +94,13 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         }
 
         @Override
-        public void answered(FrameHeader header, ByteBuffer body) {
-            exchange.answered(header, body);
+        public void answered(FrameHeader header, ByteBuffer body) throws IOException {
+            exchange.answered(header, body, worker.channel());
+        }
+
+        @Override
+        public void released(FrameHeader header) throws IOException {
+            exchange.released(header);
         }
 
         @Override
@@ -120,7 +123,18 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     @Override
     public void close() throws Exception {
         ThoroughClose.closeAll(
-                worker, exchange, allocator, PythonProcessInvoker::releaseUserClassLoader);
+                worker,
+                exchange,
+                this::unmap,
+                allocator,
+                PythonProcessInvoker::releaseUserClassLoader);
+    }
+
+    /** After all that reads or writes there has ended. */
+    private void unmap() {
+        if (worker != null) {
+            worker.sharedMemory().ifPresent(SharedMemory::close);
+        }
     }
 
     /**

@@ -3,11 +3,13 @@ package io.asyncbatch.flink.worker;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
+import io.asyncbatch.flink.proto.SharedMemoryOffer;
 import io.asyncbatch.flink.proto.UserDefinedAsyncBatchFunction;
 import io.asyncbatch.flink.worker.channel.BatchChannel;
 import io.asyncbatch.flink.worker.channel.ConnectionListener;
 import io.asyncbatch.flink.worker.control.WorkerBootException;
 import io.asyncbatch.flink.worker.control.WorkerControl;
+import io.asyncbatch.flink.worker.memory.SharedMemory;
 import io.asyncbatch.flink.worker.process.WorkerProcess;
 import io.asyncbatch.flink.worker.process.WorkerSecret;
 import java.io.IOException;
@@ -17,6 +19,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -45,7 +48,10 @@ final class PythonWorker implements AutoCloseable {
     interface Listener {
 
         /** The worker answered a batch; the body is valid during the call only. */
-        void answered(FrameHeader header, ByteBuffer body);
+        void answered(FrameHeader header, ByteBuffer body) throws IOException;
+
+        /** The worker reads a body in shared memory no more. */
+        void released(FrameHeader header) throws IOException;
 
         /** The worker, which had become ready, failed in what belongs to no batch. */
         void failed(PythonBatchException failure);
@@ -80,7 +86,7 @@ final class PythonWorker implements AutoCloseable {
     private final PythonEnvironment environment;
     private final Listener listener;
 
-    private final CompletableFuture<Void> ready = new CompletableFuture<>();
+    private final CompletableFuture<FrameHeader> ready = new CompletableFuture<>();
     private final CountDownLatch goodbye = new CountDownLatch(1);
     private final CountDownLatch channelClosed = new CountDownLatch(1);
     private final AtomicBoolean gone = new AtomicBoolean();
@@ -89,6 +95,7 @@ final class PythonWorker implements AutoCloseable {
     private ConnectionListener connections;
     private WorkerControl control;
     private BatchChannel channel;
+    @Nullable private SharedMemory sharedMemory;
 
     PythonWorker(
             String functionName,
@@ -133,14 +140,13 @@ final class PythonWorker implements AutoCloseable {
                                 : null);
         control.open(
                 environment.command(channelVariables(token)),
-                function.setChannel(
-                                FunctionDescription.describe(connections, limits.maxFrameBytes()))
+                function.setChannel(FunctionDescription.describe(connections, limits))
                         .setMetricsEnabled(environment.metricsEnabled())
                         .build(),
                 millisUntil(deadline));
 
         connect(receiveAllocator, deadline);
-        awaitReady(deadline);
+        mapSharedMemory(awaitReady(deadline));
     }
 
     private Map<String, String> channelVariables(WorkerSecret token) {
@@ -204,11 +210,10 @@ final class PythonWorker implements AutoCloseable {
         }
     }
 
-    private void awaitReady(long deadline) throws Exception {
+    private FrameHeader awaitReady(long deadline) throws Exception {
         while (true) {
             try {
-                ready.get(LIVENESS_CHECK_MILLIS, TimeUnit.MILLISECONDS);
-                return;
+                return ready.get(LIVENESS_CHECK_MILLIS, TimeUnit.MILLISECONDS);
             } catch (TimeoutException e) {
                 if (millisUntil(deadline) <= 1) {
                     throw notReadyInTime(process());
@@ -217,6 +222,30 @@ final class PythonWorker implements AutoCloseable {
                 ExceptionUtils.rethrowException(e.getCause());
             }
         }
+    }
+
+    /** Without it, as where there is no /proc, large bodies are as slow as small ones. */
+    private void mapSharedMemory(FrameHeader readyHeader) {
+        if (!readyHeader.hasSharedMemory()) {
+            return;
+        }
+        SharedMemoryOffer offer = readyHeader.getSharedMemory();
+        try {
+            sharedMemory =
+                    SharedMemory.map(
+                            offer.getPid(),
+                            offer.getInputsFd(),
+                            offer.getResultsFd(),
+                            limits.sharedMemoryBytes(),
+                            limits.sharedMemoryThreshold());
+        } catch (IOException e) {
+            LOG.warn(
+                    "{} shares no memory with its worker; all batches use the socket",
+                    functionName,
+                    e);
+            return;
+        }
+        channel.send(FrameHeader.newBuilder().setKind(FrameKind.MAPPED).build());
     }
 
     private WorkerBootException notReadyInTime(WorkerProcess process) {
@@ -242,13 +271,19 @@ final class PythonWorker implements AutoCloseable {
         return channel;
     }
 
+    /** What both processes map, if they do. Only after {@link #open}; who uses it closes it. */
+    Optional<SharedMemory> sharedMemory() {
+        return Optional.ofNullable(sharedMemory);
+    }
+
     /** What the channel's thread does with what the worker sends. */
     private final class FrameListener implements BatchChannel.Listener {
 
         @Override
         public void onFrame(FrameHeader header, ByteBuffer body) throws IOException {
             switch (header.getKind()) {
-                case READY -> ready.complete(null);
+                case READY -> ready.complete(header);
+                case RELEASE -> listener.released(header);
                 case RESULT, RETRY, FAILURE -> {
                     if (header.getBatchId() == 0) {
                         failed(PythonBatchException.ofWorker(functionName, header.getFailure()));

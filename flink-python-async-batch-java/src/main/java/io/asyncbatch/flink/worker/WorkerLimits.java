@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.worker;
 
+import io.asyncbatch.flink.worker.memory.SharedMemory;
 import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
 
@@ -9,12 +10,23 @@ import org.apache.flink.annotation.Internal;
  * @param openTimeoutMillis how long a worker may take from its start until the user's {@code open}
  *     has returned
  * @param maxFrameBytes largest batch or result, encoded, in bytes
+ * @param maxBytesInFlight most bytes that batches in flight may weigh together
+ * @param sharedMemoryThreshold batches and results of at least this many bytes go through shared
+ *     memory; none do if it is above {@code maxFrameBytes}
  */
 @Internal
-public record WorkerLimits(long openTimeoutMillis, long maxFrameBytes) implements Serializable {
+public record WorkerLimits(
+        long openTimeoutMillis,
+        long maxFrameBytes,
+        long maxBytesInFlight,
+        long sharedMemoryThreshold)
+        implements Serializable {
 
     /** A frame has to fit into one direct buffer. */
     public static final long LARGEST_FRAME_BYTES = Integer.MAX_VALUE - 16L * 1024 * 1024;
+
+    /** The receive buffer's first size, and headers. */
+    private static final long RECEIVE_OVERHEAD_BYTES = 4L * 1024 * 1024;
 
     public WorkerLimits {
         if (openTimeoutMillis < 1) {
@@ -28,5 +40,50 @@ public record WorkerLimits(long openTimeoutMillis, long maxFrameBytes) implement
                             + "], got "
                             + maxFrameBytes);
         }
+        if (maxBytesInFlight < 1) {
+            throw new IllegalArgumentException(
+                    "max_bytes_in_flight must be positive, got " + maxBytesInFlight);
+        }
+        if (sharedMemoryThreshold < 1) {
+            throw new IllegalArgumentException(
+                    "shared_memory_threshold must be positive, got " + sharedMemoryThreshold);
+        }
+    }
+
+    /** Size of the shared memory of each direction, 0 if nothing is shared. */
+    long sharedMemoryBytes() {
+        return sharedMemoryThreshold > maxFrameBytes
+                ? 0
+                : Math.min(roundedToPages(maxBytesInFlight), SharedMemory.LARGEST_BYTES);
+    }
+
+    private static long roundedToPages(long bytes) {
+        long page = SharedMemory.PAGE_BYTES;
+        return bytes > Long.MAX_VALUE - page
+                ? bytes / page * page
+                : (bytes + page - 1) / page * page;
+    }
+
+    /**
+     * Most that inputs may hold while they are sent, in private and shared memory. More than the
+     * weight of batches in flight: weights are estimates, and a column that grows exists twice for
+     * a moment.
+     */
+    long inputMemoryBytes() {
+        return plus(plus(maxBytesInFlight, maxBytesInFlight), 4 * maxFrameBytes);
+    }
+
+    /** Most that is decoded at a time: one result. */
+    long resultMemoryBytes() {
+        return 2 * maxFrameBytes;
+    }
+
+    /** Most that receiving takes: a frame, and the smaller buffer that had no room for it. */
+    long receiveMemoryBytes() {
+        return 2 * maxFrameBytes + RECEIVE_OVERHEAD_BYTES;
+    }
+
+    private static long plus(long a, long b) {
+        return a > Long.MAX_VALUE - b ? Long.MAX_VALUE : a + b;
     }
 }

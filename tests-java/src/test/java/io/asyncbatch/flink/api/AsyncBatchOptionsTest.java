@@ -44,6 +44,20 @@ class AsyncBatchOptionsTest {
         assertThat(options.getLatencyTarget()).isEmpty();
         assertThat(options.getCapacity()).isEqualTo(100);
         assertThat(options.getMaxBatchBytes()).isEmpty();
+        assertThat(options.getMaxBytesInFlight()).isEmpty();
+    }
+
+    @Test
+    void allBatchesMayWeighAtLeastWhatOneMay() {
+        var builder = AsyncBatchOptions.builder(8, Duration.ofSeconds(3)).maxBatchBytes(1_000);
+        assertThat(builder.maxBytesInFlight(1_000).build().getMaxBytesInFlight()).hasValue(1_000);
+        assertThatThrownBy(builder.maxBytesInFlight(999)::build)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("maxBytesInFlight must be at least maxBatchBytes=1000, got 999");
+        assertThatThrownBy(
+                        AsyncBatchOptions.builder(8, Duration.ofSeconds(3)).maxBytesInFlight(999)
+                                ::build)
+                .hasMessage("maxBytesInFlight must be at least maxBatchBytes=33554432, got 999");
     }
 
     @Test
@@ -62,6 +76,8 @@ class AsyncBatchOptionsTest {
                 .hasMessage("capacity must be positive, got -5");
         assertThatThrownBy(() -> builder.maxBatchBytes(0))
                 .hasMessage("maxBatchBytes must be positive, got 0");
+        assertThatThrownBy(() -> builder.maxBytesInFlight(0))
+                .hasMessage("maxBytesInFlight must be positive, got 0");
     }
 
     @Test
@@ -124,5 +140,14 @@ class AsyncBatchOptionsTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("maxBatchBytes cannot be kept")
                 .hasMessageContaining("java.time.Duration");
+        var inFlight = AsyncBatchOptions.builder(8, Duration.ofSeconds(1));
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.orderedWaitBatch(
+                                        durations,
+                                        count,
+                                        inFlight.maxBytesInFlight(1L << 40).build()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("maxBytesInFlight cannot be kept");
     }
 }

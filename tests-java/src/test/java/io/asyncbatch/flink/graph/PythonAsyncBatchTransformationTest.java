@@ -53,13 +53,23 @@ class PythonAsyncBatchTransformationTest {
                 .hasMessage("max_batch_bytes must be at most max_frame_bytes=100, got 101");
     }
 
+    @Test
+    void refusesABoundThatOneBatchMayPass() {
+        assertThatThrownBy(
+                        transformation().maxFrameBytes(5).maxBatchBytes(5).maxBytesInFlight(4)
+                                ::apply)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("max_bytes_in_flight must be at least max_batch_bytes=5, got 4");
+    }
+
     @ParameterizedTest
     @CsvSource({
-        "batch_size, 0, 1, 1, 1, 1",
-        "timeout, 1, 0, 1, 1, 1",
-        "capacity, 1, 1, 0, 1, 1",
-        "max_batch_bytes, 1, 1, 1, 0, 1",
-        "open_timeout, 1, 1, 1, 1, 0",
+        "batch_size, 0, 1, 1, 1, 1, 1",
+        "timeout, 1, 0, 1, 1, 1, 1",
+        "capacity, 1, 1, 0, 1, 1, 1",
+        "max_batch_bytes, 1, 1, 1, 0, 1, 1",
+        "open_timeout, 1, 1, 1, 1, 0, 1",
+        "shared_memory_threshold, 1, 1, 1, 1, 1, 0",
     })
     void refusesWhatIsNotPositive(
             String option,
@@ -67,7 +77,8 @@ class PythonAsyncBatchTransformationTest {
             long timeout,
             int capacity,
             long maxBatchBytes,
-            long openTimeout) {
+            long openTimeout,
+            long sharedMemoryThreshold) {
         assertThatThrownBy(
                         transformation()
                                         .batchSize(batchSize)
@@ -75,6 +86,7 @@ class PythonAsyncBatchTransformationTest {
                                         .capacity(capacity)
                                         .maxBatchBytes(maxBatchBytes)
                                         .openTimeoutMillis(openTimeout)
+                                        .sharedMemoryThreshold(sharedMemoryThreshold)
                                 ::apply)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(option + " must be positive, got 0");
@@ -90,6 +102,8 @@ class PythonAsyncBatchTransformationTest {
                 .capacity(1)
                 .maxBatchBytes(1)
                 .maxFrameBytes(1)
-                .openTimeoutMillis(1);
+                .openTimeoutMillis(1)
+                .maxBytesInFlight(1_000)
+                .sharedMemoryThreshold(1);
     }
 }

@@ -43,6 +43,44 @@ class BackPressureTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void inputWaitsWhileWhatIsInFlightIsTooHeavy(OutputMode mode) throws Exception {
+        Settings settings = Settings.of(mode).batchSize(1).capacity(9).maxBytes(10);
+        try (var rig = OperatorRig.open(settings.maxBytesInFlight(10))) {
+            rig.rows(4, 6);
+            assertThat(rig.invoker.batches()).containsExactly(List.of(4), List.of(6));
+            assertThat(rig.gauge("inflightBytes")).isEqualTo(10L);
+            rig.mail(
+                    () -> {
+                        assertThat(rig.invoker.invocations).hasSize(2);
+                        rig.invoker.invocations.get(0).succeed();
+                    });
+            rig.rows(3);
+            assertThat(rig.invoker.batches()).endsWith(List.of(3));
+            assertThat(rig.gauge("inflightBytes")).isEqualTo(9L);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aBatchThatIsTooHeavyGoesAlone(OutputMode mode) throws Exception {
+        Settings settings = Settings.of(mode).batchSize(1).capacity(9).maxBytes(5);
+        try (var rig = OperatorRig.open(settings.maxBytesInFlight(5))) {
+            rig.rows(1);
+            rig.mail(rig.invoker.invocations.get(0)::succeed);
+            rig.rows(70);
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1), List.of(70));
+            rig.mail(
+                    () -> {
+                        assertThat(rig.invoker.invocations).hasSize(2);
+                        rig.invoker.invocations.get(1).succeed();
+                    });
+            rig.rows(2);
+            assertThat(rig.invoker.batches()).endsWith(List.of(2));
+        }
+    }
+
     /** A row that waits for a slot would otherwise be lost with a checkpoint taken meanwhile. */
     @Test
     void waitingRowIsInTheSnapshot() throws Exception {

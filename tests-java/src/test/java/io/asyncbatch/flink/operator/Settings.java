@@ -14,6 +14,7 @@ final class Settings {
     private long maxBytes = Long.MAX_VALUE;
     private TimeDomain batchTimeDomain = TimeDomain.PROCESSING_TIME;
     private long latencyTarget = BatchSettings.NO_LATENCY_TARGET;
+    private long maxBytesInFlight = Long.MAX_VALUE;
 
     private Settings(OutputMode mode) {
         this.mode = mode;
@@ -66,6 +67,11 @@ final class Settings {
         return this;
     }
 
+    Settings maxBytesInFlight(long bytes) {
+        maxBytesInFlight = bytes;
+        return this;
+    }
+
     BatchSettings build() {
         return new BatchSettings(
                 mode,
@@ -75,6 +81,7 @@ final class Settings {
                 capacity,
                 maxBytes,
                 batchTimeDomain,
-                latencyTarget);
+                latencyTarget,
+                maxBytesInFlight);
     }
 }

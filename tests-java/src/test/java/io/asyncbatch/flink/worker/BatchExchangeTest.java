@@ -35,11 +35,14 @@ class BatchExchangeTest {
 
     private static final long MAX_FRAME_BYTES = 4096;
 
+    private static final WorkerLimits LIMITS =
+            new WorkerLimits(60_000, MAX_FRAME_BYTES, 1 << 20, 1 << 20);
+
     @TempDir Path temporary;
 
     private final BridgeAllocator allocator = new BridgeAllocator("test", Long.MAX_VALUE);
     private final BatchExchange<Long, Long> exchange =
-            new BatchExchange<>("Double", Types.LONG, Types.LONG, allocator, MAX_FRAME_BYTES);
+            new BatchExchange<>("Double", Types.LONG, Types.LONG, allocator, LIMITS);
     private final IOException end = new IOException("the worker is gone");
     private ChannelPeer worker;
     private BatchChannel channel;
@@ -54,8 +57,9 @@ class BatchExchangeTest {
                         allocator.child("receive", Long.MAX_VALUE),
                         new BatchChannel.Listener() {
                             @Override
-                            public void onFrame(FrameHeader header, ByteBuffer body) {
-                                exchange.answered(header, body);
+                            public void onFrame(FrameHeader header, ByteBuffer body)
+                                    throws IOException {
+                                exchange.answered(header, body, channel);
                             }
 
                             @Override

@@ -90,9 +90,11 @@ public final class BatchDispatcher<IN, OUT> {
         return !waiting.isEmpty();
     }
 
-    /** Whether a batch that is submitted now is dispatched at once. */
+    /** Whether a batch that is submitted now is dispatched at once, unless it is too heavy. */
     public boolean hasFreeSlot() {
-        return waiting.isEmpty() && load.batches() < settings.capacity();
+        return waiting.isEmpty()
+                && load.batches() < settings.capacity()
+                && load.bytes() < settings.maxBytesInFlight();
     }
 
     /** What is invoked or awaits emission. Any thread may ask. */
@@ -121,9 +123,16 @@ public final class BatchDispatcher<IN, OUT> {
     }
 
     private void dispatchWaiting() throws Exception {
-        while (load.batches() < settings.capacity() && !waiting.isEmpty()) {
+        while (!waiting.isEmpty() && hasSlotFor(waiting.peek())) {
             dispatch(waiting.poll());
         }
+    }
+
+    /** One batch is let through whatever it weighs, since no wait makes it lighter. */
+    private boolean hasSlotFor(Batch<IN, OUT> batch) {
+        return load.batches() < settings.capacity()
+                && (load.batches() == 0
+                        || batch.bytes() <= settings.maxBytesInFlight() - load.bytes());
     }
 
     private void dispatch(Batch<IN, OUT> batch) throws Exception {
