@@ -90,6 +90,8 @@ def test_every_option_reaches_the_java_side(
         open_timeout=timedelta(minutes=1),
         batch_time_domain=TimeDomain.EVENT_TIME,
         latency_target=timedelta(seconds=2),
+        max_bytes_in_flight=2**22,
+        shared_memory_threshold=2**15,
         name="classify",
     )
     assert isinstance(result, DataStream)
@@ -112,6 +114,8 @@ def test_every_option_reaches_the_java_side(
         "openTimeoutMillis": 60_000,
         "batchTimeDomain": "EVENT_TIME",
         "latencyTargetMillis": 2_000,
+        "maxBytesInFlight": 2**22,
+        "sharedMemoryThreshold": 2**15,
         "name": "classify",
     }
 

@@ -14,7 +14,13 @@ from pyflink_async_batch.options import AsyncBatchOptions
 
 MAX_MILLIS = (2**63 - 1) // 10**6
 ROWS = ["batch_size", "capacity"]
-COUNTS = [*ROWS, "max_batch_bytes", "max_frame_bytes"]
+COUNTS = [
+    *ROWS,
+    "max_batch_bytes",
+    "max_frame_bytes",
+    "max_bytes_in_flight",
+    "shared_memory_threshold",
+]
 DURATIONS = ["timeout", "batch_timeout", "open_timeout", "latency_target"]
 
 
@@ -38,8 +44,20 @@ def test_defaults() -> None:
         open_timeout_millis=600_000,
         batch_time_domain=TimeDomain.PROCESSING_TIME,
         latency_target_millis=None,
+        max_bytes_in_flight=256 * 1024 * 1024,
+        shared_memory_threshold=128 * 1024,
         name="async batch wait operator",
     )
+
+
+def test_what_is_in_flight_may_weigh_at_least_as_much_as_one_batch() -> None:
+    assert options(max_batch_bytes=7, max_bytes_in_flight=7).max_bytes_in_flight == 7
+    expected = "max_bytes_in_flight must be at least max_batch_bytes=33554432, got 33554431"
+    with pytest.raises(InvalidOptionError, match=expected):
+        options(max_bytes_in_flight=33554431)
+    large = 2**30
+    both = options(max_batch_bytes=large, max_frame_bytes=large)
+    assert both.max_bytes_in_flight == large
 
 
 @pytest.mark.parametrize("option", COUNTS)
@@ -84,11 +102,17 @@ def test_a_batch_must_fit_into_a_frame() -> None:
 
 
 @pytest.mark.parametrize("option", COUNTS)
-@pytest.mark.parametrize("value", [True, 1.5, 2.0, "8", None, [8], np.float64(8), np.bool_(True)])
+@pytest.mark.parametrize("value", [True, 1.5, 2.0, "8", [8], np.float64(8), np.bool_(True)])
 def test_other_kinds_of_numbers_are_refused(option: str, value: Any) -> None:
     with pytest.raises(InvalidOptionTypeError, match=f"^{option} must be an int from 1") as raised:
         options(**{option: value})
     assert f"of type '{type(value).__module__}".replace("'builtins", "'") in str(raised.value)
+
+
+@pytest.mark.parametrize("option", sorted(set(COUNTS) - {"max_bytes_in_flight"}))
+def test_a_number_is_needed_where_none_is_no_default(option: str) -> None:
+    with pytest.raises(InvalidOptionTypeError, match=f"^{option} must be .* of type 'NoneType'"):
+        options(**{option: None})
 
 
 @pytest.mark.parametrize("option", DURATIONS)
