@@ -275,6 +275,16 @@ def test_a_task_manager_that_is_killed_leaves_nothing_behind(
     cluster: SessionCluster, endless: str
 ) -> None:
     (worker,) = cluster.workers()
+    shared = _shared_files(worker)
+    assert len(shared) == 2
+    # No other name leads to the memory, so it goes with the last process that maps it.
+    assert all(path.startswith("/memfd:async-batch-") for path in shared)
+    assert _shared_files(cluster.task_manager()) == shared
     os.kill(cluster.task_manager(), signal.SIGKILL)
     until(lambda: not Path("/proc/%d" % worker).exists(), "the worker's end")
     until(lambda: _files(cluster) == [], "the clean-up")
+
+
+def _shared_files(process: int) -> set[str]:
+    lines = Path("/proc/%d/maps" % process).read_text().splitlines()
+    return {line.split(maxsplit=5)[5] for line in lines if "async-batch" in line}

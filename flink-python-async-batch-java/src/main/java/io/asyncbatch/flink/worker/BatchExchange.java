@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -59,6 +60,11 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
     void share(SharedMemory memory) {
         sharedMemory = memory;
         sender.share(memory);
+    }
+
+    /** What {@link #share} was given; any thread may ask. */
+    Optional<SharedMemory> sharedMemory() {
+        return Optional.ofNullable(sharedMemory);
     }
 
     /** Batches that await an answer. */

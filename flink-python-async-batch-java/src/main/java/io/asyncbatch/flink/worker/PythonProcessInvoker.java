@@ -60,6 +60,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         allocator = new BridgeAllocator(workerName, Long.MAX_VALUE);
         exchange =
                 new BatchExchange<>(function.className(), inputType, outputType, allocator, limits);
+        TransportMetrics.register(context.runtimeContext().getMetricGroup(), allocator, exchange);
         worker =
                 new PythonWorker(
                         function.className(),

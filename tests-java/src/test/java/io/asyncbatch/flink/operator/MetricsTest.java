@@ -2,17 +2,10 @@ package io.asyncbatch.flink.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.HashSet;
+import io.asyncbatch.flink.metrics.DocumentedMetrics;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.apache.flink.metrics.Counter;
-import org.apache.flink.metrics.Gauge;
-import org.apache.flink.metrics.Histogram;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -22,25 +15,10 @@ class MetricsTest {
 
     @Test
     void registersWhatIsDocumented() throws Exception {
-        Path table = Path.of("").toAbsolutePath().getParent().resolve("docs/metrics.md");
-        Pattern row = Pattern.compile("\\| `(\\w+)` \\| (\\w+) \\|.*");
-        Map<String, Class<?>> kinds =
-                Map.of(
-                        "counter", Counter.class,
-                        "gauge", Gauge.class,
-                        "histogram", Histogram.class);
         Pattern ours =
                 Pattern.compile("(batch|async|inflight|pending|queueWait|inputHeld|total|late).*");
         try (var rig = OperatorRig.open(Settings.ordered())) {
-            Set<String> documented = new HashSet<>();
-            for (String line : Files.readAllLines(table)) {
-                Matcher metric = row.matcher(line);
-                if (metric.matches()) {
-                    documented.add(metric.group(1));
-                    assertThat(rig.metrics.get(metric.group(1)))
-                            .isInstanceOf(kinds.get(metric.group(2)));
-                }
-            }
+            Set<String> documented = DocumentedMetrics.under("The operator", rig.metrics);
             assertThat(rig.metrics.keySet())
                     .filteredOn(name -> ours.matcher(name).matches())
                     .containsExactlyInAnyOrderElementsOf(documented);

@@ -1,0 +1,2 @@
+/** What tests of metrics share. */
+package io.asyncbatch.flink.metrics;

@@ -1,0 +1,72 @@
+package io.asyncbatch.flink.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.asyncbatch.flink.arrow.BridgeAllocator;
+import io.asyncbatch.flink.arrow.SharedRegions.Region;
+import io.asyncbatch.flink.metrics.DocumentedMetrics;
+import io.asyncbatch.flink.worker.memory.MappedFiles;
+import io.asyncbatch.flink.worker.memory.SharedMemory;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Metric;
+import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TransportMetricsTest {
+
+    private final Map<String, Metric> metrics = new HashMap<>();
+    private final BridgeAllocator allocator = new BridgeAllocator("test", Long.MAX_VALUE);
+    private final BatchExchange<Long, Long> exchange =
+            new BatchExchange<>(
+                    "Double",
+                    Types.LONG,
+                    Types.LONG,
+                    allocator,
+                    new WorkerLimits(60_000, 4_096, 8_192, 1));
+
+    @TempDir Path temporary;
+
+    @Test
+    void registersWhatIsDocumentedAndSaysWhatIsTaken() throws Exception {
+        TransportMetrics.register(
+                new UnregisteredMetricsGroup() {
+                    @Override
+                    public <T, G extends Gauge<T>> G gauge(String name, G gauge) {
+                        metrics.put(name, gauge);
+                        return gauge;
+                    }
+                },
+                allocator,
+                exchange);
+        assertThat(DocumentedMetrics.under("The worker process", metrics))
+                .isEqualTo(metrics.keySet());
+        assertThat(metrics.keySet()).allSatisfy(name -> assertThat(value(name)).isZero());
+
+        try (SharedMemory memory = new MappedFiles(temporary, 8_192).map(1)) {
+            exchange.share(memory);
+            Region region = memory.take(100);
+            assertThat(value("sharedMemoryBytes")).isEqualTo(4_096);
+            assertThat(value("sharedMemoryLimitBytes")).isEqualTo(8_192);
+            assertThat(value("batchesInSharedMemory")).isOne();
+            region.giveBack();
+            assertThat(value("sharedMemoryBytes")).isZero();
+        }
+        BufferAllocator receive = allocator.child("receive", 1_000);
+        try (ArrowBuf buffer = receive.buffer(512)) {
+            assertThat(value("directMemoryBytes")).isEqualTo(buffer.capacity());
+        }
+        exchange.close();
+        allocator.close();
+    }
+
+    private long value(String name) {
+        return (Long) ((Gauge<?>) metrics.get(name)).getValue();
+    }
+}
