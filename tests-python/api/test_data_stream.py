@@ -11,6 +11,7 @@ from pyflink.datastream import DataStream, StreamExecutionEnvironment, TimeDomai
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
 from pyflink_async_batch import (
+    ArrowAsyncBatchFunction,
     AsyncBatchFunction,
     FunctionNotPicklableError,
     InvalidFunctionError,
@@ -25,6 +26,11 @@ from pyflink_async_batch._graph import transformation
 
 class Identity(AsyncBatchFunction[Any, Any]):
     async def async_invoke_batch(self, inputs: list[Any]) -> list[Any]:
+        return inputs
+
+
+class IdentityOnColumns(ArrowAsyncBatchFunction):
+    async def async_invoke_batch(self, inputs: Any) -> Any:
         return inputs
 
 
@@ -116,6 +122,7 @@ def test_every_option_reaches_the_java_side(
         "latencyTargetMillis": 2_000,
         "maxBytesInFlight": 2**22,
         "sharedMemoryThreshold": 2**15,
+        "onColumns": False,
         "name": "classify",
     }
 
@@ -134,6 +141,44 @@ def test_results_are_pickled_by_default(
     wait_batch(numbers, Identity(), Time.seconds(30), 32)
     pickled = Types.PICKLED_BYTE_ARRAY().get_java_type_info()
     assert builder.calls["of"][1].equals(pickled)
+
+
+def test_a_function_on_columns_is_told_to_the_java_side(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    wait_batch(numbers, IdentityOnColumns(), Time.seconds(30), 32, output_type=Types.INT())
+    assert builder.calls["onColumns"] is True
+
+
+def test_a_function_on_columns_needs_an_output_type(wait_batch: Any, numbers: DataStream) -> None:
+    with pytest.raises(InvalidOptionTypeError, match=r"^output_type must be a .* got None"):
+        wait_batch(numbers, IdentityOnColumns(), Time.seconds(30), 32)
+
+
+PICKLED = Types.PICKLED_BYTE_ARRAY()
+
+
+@pytest.mark.parametrize(
+    ("input_type", "output_type", "said"),
+    [
+        (None, Types.INT(), "The inputs of an ArrowAsyncBatchFunction are of type PICKLED_BYTE"),
+        (Types.INT(), PICKLED, "The results of an ArrowAsyncBatchFunction are of type PICKLED_B"),
+        (Types.INT(), Types.ROW_NAMED(["a"], [PICKLED]), "Field 'a' of the results .* is of type"),
+        (Types.INT(), Types.LIST(PICKLED), r"Field '\[\]' of the results"),
+        (Types.INT(), Types.ROW([]), "results of .* must have a field: a ROW without fields"),
+    ],
+)
+def test_a_function_on_columns_takes_nothing_pickled(
+    wait_batch: Any,
+    environment: StreamExecutionEnvironment,
+    input_type: Any,
+    output_type: Any,
+    said: str,
+) -> None:
+    stream = environment.from_collection([1, 2, 3], input_type)
+    with pytest.raises(UnsupportedTypeError, match=said) as refused:
+        wait_batch(stream, IdentityOnColumns(), Time.seconds(30), 32, output_type=output_type)
+    assert "Types.LONG()" in str(refused.value) or "columns" in str(refused.value)
 
 
 def test_a_keyed_stream_gives_its_values(

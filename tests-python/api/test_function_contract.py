@@ -7,12 +7,21 @@ from typing import Any, Callable
 
 import pytest
 from pyflink.datastream.functions import AsyncFunction, MapFunction
-from pyflink_async_batch import AsyncBatchFunction, InvalidFunctionError
+from pyflink_async_batch import (
+    ArrowAsyncBatchFunction,
+    AsyncBatchFunction,
+    InvalidFunctionError,
+)
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
 
 
 class Valid(AsyncBatchFunction[Any, Any]):
     async def async_invoke_batch(self, inputs: list[Any]) -> list[Any]:
+        return inputs
+
+
+class ValidOnColumns(ArrowAsyncBatchFunction):
+    async def async_invoke_batch(self, inputs: Any) -> Any:
         return inputs
 
 
@@ -104,6 +113,13 @@ def test_everything_that_is_a_coroutine_function_is_accepted(method: Any) -> Non
     require_async_batch_function(with_methods(async_invoke_batch=method))
 
 
+def test_a_function_on_columns_is_held_to_the_same() -> None:
+    require_async_batch_function(ValidOnColumns())
+    plain_one = type("Plain", (ValidOnColumns,), {"async_invoke_batch": plain})()
+    with pytest.raises(InvalidFunctionError, match="should be declared as 'async def'"):
+        require_async_batch_function(plain_one)
+
+
 def test_an_instance_attribute_is_accepted() -> None:
     function = Valid()
     function.async_invoke_batch = of_static  # type: ignore[method-assign]
@@ -151,7 +167,7 @@ def test_the_coroutine_takes_one_argument(method: Any) -> None:
     with pytest.raises(
         InvalidFunctionError,
         match=r"'async_invoke_batch' of class '.*Custom' should take exactly one argument, "
-        r"the list of inputs, but its signature is 'async_invoke_batch\(",
+        r"the batch of inputs, but its signature is 'async_invoke_batch\(",
     ):
         require_async_batch_function(with_methods(async_invoke_batch=method))
 

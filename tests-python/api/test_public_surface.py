@@ -8,7 +8,12 @@ from importlib import resources
 import pyflink.datastream
 import pyflink_async_batch
 import pytest
-from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream, errors
+from pyflink_async_batch import (
+    ArrowAsyncBatchFunction,
+    AsyncBatchFunction,
+    AsyncDataStream,
+    errors,
+)
 
 SEED_PARAMETERS = [
     "data_stream",
@@ -23,6 +28,7 @@ SEED_PARAMETERS = [
 
 def test_the_package_exports_exactly_its_documented_names() -> None:
     assert sorted(pyflink_async_batch.__all__) == [
+        "ArrowAsyncBatchFunction",
         "AsyncBatchError",
         "AsyncBatchFunction",
         "AsyncDataStream",
@@ -40,7 +46,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["data_stream", "errors", "function", "options", "retry_strategy"]
+    "module", ["data_stream", "errors", "function", "options", "retry_strategy", "tensors"]
 )
 def test_each_public_module_defines_what_it_exports(module: str) -> None:
     loaded = importlib.import_module(f"pyflink_async_batch.{module}")
@@ -102,6 +108,15 @@ def test_the_stream_class_extends_pyflinks() -> None:
 def test_the_function_class_extends_pyflinks() -> None:
     assert issubclass(AsyncBatchFunction, pyflink.datastream.functions.Function)
     assert AsyncBatchFunction[int, str].__origin__ is AsyncBatchFunction
+
+
+def test_a_function_on_columns_is_a_batched_function() -> None:
+    class Nothing(ArrowAsyncBatchFunction):
+        pass
+
+    assert issubclass(ArrowAsyncBatchFunction, AsyncBatchFunction)
+    with pytest.raises(TypeError, match="async_invoke_batch"):
+        Nothing()  # type: ignore[abstract]
 
 
 def test_both_orderings_take_the_same_parameters() -> None:

@@ -129,7 +129,7 @@ def _tuple(fields: List[Typed]) -> Typed:
     )
 
 
-def _row(fields: List[Typed]) -> Typed:
+def _row(fields: List[Typed], kinds: List[RowKind]) -> Typed:
     names = [f"f{i}" for i in range(len(fields))]
 
     def row(kind: RowKind, values: Any) -> Row:
@@ -139,25 +139,35 @@ def _row(fields: List[Typed]) -> Typed:
 
     return Typed(
         Types.ROW_NAMED(names, [f.type_info for f in fields]),
-        st.builds(row, st.sampled_from(RowKind), st.tuples(*(f.nullable() for f in fields))),
+        st.builds(row, st.sampled_from(kinds), st.tuples(*(f.nullable() for f in fields))),
         False,
     )
 
 
-def types() -> st.SearchStrategy:
+def types(scalars: List[Typed], kinds: List[RowKind]) -> st.SearchStrategy:
     """Types nested a few levels deep."""
     nest: Callable[[Any], Any] = lambda inner: st.one_of(  # noqa: E731
         inner.map(_list),
         inner.map(_array),
         st.builds(_map, inner.filter(lambda t: t.hashable), inner),
         st.lists(inner, min_size=1, max_size=4).map(_tuple),
-        st.lists(inner, min_size=1, max_size=4).map(_row),
+        st.lists(inner, min_size=1, max_size=4).map(lambda fields: _row(fields, kinds)),
     )
-    return st.recursive(st.sampled_from(SCALARS), nest, max_leaves=5)
+    return st.recursive(st.sampled_from(scalars), nest, max_leaves=5)
+
+
+def _batches_of(types: st.SearchStrategy) -> st.SearchStrategy:
+    return types.flatmap(
+        lambda t: st.lists(t.values, max_size=12).map(lambda v: Batch(t.type_info, v))
+    )
 
 
 def batches() -> st.SearchStrategy:
     """Batches of values of random types."""
-    return types().flatmap(
-        lambda t: st.lists(t.values, max_size=12).map(lambda v: Batch(t.type_info, v))
-    )
+    return _batches_of(types(SCALARS, list(RowKind)))
+
+
+def column_batches() -> st.SearchStrategy:
+    """Batches of values of random types that functions on columns take."""
+    unpickled = [t for t in SCALARS if t.type_info != Types.PICKLED_BYTE_ARRAY()]
+    return _batches_of(types(unpickled, [RowKind.INSERT]))

@@ -2,6 +2,7 @@
 
 from typing import Any, List, Optional, Tuple
 
+from pyflink_async_batch._worker import result_check
 from pyflink_async_batch._worker.answerer import Answerer, BatchTooLargeError
 
 _MOST_BYTES = 1000
@@ -11,6 +12,9 @@ class Answers:
     def __init__(self) -> None:
         self.sent: List[Tuple[Any, Optional[bytes]]] = []
         self.answerer = Answerer(self, self)  # type: ignore[arg-type]
+
+    def check(self, results: Any, method: str, row_count: int) -> List[Any]:
+        return result_check.check(results, method, row_count)
 
     def encode(self, results: List[Any]) -> bytes:
         return repr(results).encode()

@@ -1,7 +1,7 @@
 """
-Batched asynchronous inference for PyFlink: write an :class:`AsyncBatchFunction` and apply it to a
-stream with :func:`AsyncDataStream.unordered_wait_batch` or
-:func:`AsyncDataStream.ordered_wait_batch`.
+Batched asynchronous inference for PyFlink: write an :class:`AsyncBatchFunction`, or an
+:class:`ArrowAsyncBatchFunction` on columns, and apply it to a stream with
+:func:`AsyncDataStream.unordered_wait_batch` or :func:`AsyncDataStream.ordered_wait_batch`.
 """
 
 # First, because the other modules import what only a supported PyFlink has.
@@ -19,11 +19,15 @@ from pyflink_async_batch.errors import (  # noqa: E402
     UnsupportedEnvironmentError,
     UnsupportedTypeError,
 )
-from pyflink_async_batch.function import AsyncBatchFunction  # noqa: E402
+from pyflink_async_batch.function import (  # noqa: E402
+    ArrowAsyncBatchFunction,
+    AsyncBatchFunction,
+)
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
 from pyflink_async_batch.version import __version__  # noqa: E402
 
 __all__ = [
+    "ArrowAsyncBatchFunction",
     "AsyncBatchError",
     "AsyncBatchFunction",
     "AsyncDataStream",

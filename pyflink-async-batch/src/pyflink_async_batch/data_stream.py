@@ -22,7 +22,7 @@ from pyflink_async_batch._graph.function_payload import (
 )
 from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
 from pyflink_async_batch.errors import InvalidOptionTypeError, qualified_name
-from pyflink_async_batch.function import AsyncBatchFunction
+from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
 from pyflink_async_batch.options import (
     DEFAULT_CAPACITY,
     DEFAULT_MAX_BATCH_BYTES,
@@ -91,7 +91,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                          few more elements are let in, so that checkpoints get through.
         :param output_type: The type of the results. By default it is
                             ``Types.PICKLED_BYTE_ARRAY()``, as everywhere in PyFlink: results of
-                            any Python type, which only Python functions can read.
+                            any Python type, which only Python functions can read. An
+                            :class:`~pyflink_async_batch.ArrowAsyncBatchFunction` needs one.
         :param max_batch_bytes: The most bytes of one batch's elements, by an estimate of their
                                 size; by default 32 MiB. A larger element is a batch of its own.
         :param max_frame_bytes: The most bytes of one batch, or of its results, on their way to and
@@ -165,7 +166,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
 
         :param async_retry_strategy: An :class:`ExponentialBackoffRetryStrategy` or any of
                                      PyFlink's. Its predicates run in the worker, see all results
-                                     of a batch or the exception of its call, and must not block.
+                                     of a batch, as the function returned them, or the exception
+                                     of its call, and must not block.
                                      Results that are refused, and timeouts, are not retried.
         """
         options = AsyncBatchOptions.of(
@@ -295,7 +297,7 @@ def _wait_batch(
     if not isinstance(data_stream, DataStream):
         raise InvalidOptionTypeError("data_stream", data_stream, "a pyflink.datastream.DataStream")
     require_async_batch_function(function)
-    output_type = _require_output_type(output_type)
+    output_type = _require_output_type(output_type, function)
     j_configuration = environment_configuration(
         data_stream._j_data_stream.getExecutionEnvironment()
     )
@@ -317,12 +319,14 @@ def _wait_batch(
             qualified_name(type(function)),
             payload,
             pickled_strategy,
+            isinstance(function, ArrowAsyncBatchFunction),
         )
     )
 
 
-def _require_output_type(output_type: Any) -> TypeInformation:
-    if output_type is None:
+def _require_output_type(output_type: Any, function: Any) -> TypeInformation:
+    on_columns = isinstance(function, ArrowAsyncBatchFunction)
+    if output_type is None and not on_columns:
         return Types.PICKLED_BYTE_ARRAY()
     if not isinstance(output_type, TypeInformation):
         raise InvalidOptionTypeError(

@@ -1,13 +1,13 @@
 """The function that users write."""
 
 from abc import abstractmethod
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pyflink.datastream.functions import Function, RuntimeContext
 
 from pyflink_async_batch.errors import qualified_name
 
-__all__ = ["AsyncBatchFunction"]
+__all__ = ["ArrowAsyncBatchFunction", "AsyncBatchFunction"]
 
 IN = TypeVar("IN")
 OUT = TypeVar("OUT")
@@ -92,3 +92,57 @@ class AsyncBatchFunction(Function, Generic[IN, OUT]):  # type: ignore[misc]
         Called once in the worker after the last batch, also when the job failed or was cancelled,
         unless the worker itself died.
         """
+
+
+class ArrowAsyncBatchFunction(AsyncBatchFunction[Any, Any]):
+    """
+    An :class:`AsyncBatchFunction` whose batches are Arrow's columns instead of lists of Python
+    values, so that numbers, images and tensors reach numpy, torch or onnxruntime without a Python
+    object for each row, and mostly without a copy.
+
+    ::
+
+        >>> class Embed(ArrowAsyncBatchFunction):
+        ...     async def async_invoke_batch(self, images):
+        ...         tensors = tensor_batch(images, (3, 224, 224), "float32")
+        ...         return await asyncio.to_thread(self.embed, tensors)  # shape (rows, 512)
+        ...
+        >>> AsyncDataStream.unordered_wait_batch(
+        ...     images, Embed(), timeout=Time.seconds(30), batch_size=64,
+        ...     output_type=Types.PRIMITIVE_ARRAY(Types.FLOAT()))
+
+    What a batch is depends on the type of the stream, and what the results are on
+    ``output_type``: for a ROW or TUPLE a ``pyarrow.RecordBatch`` with the fields' names, for every
+    other type a ``pyarrow.Array``. Both types must be given and hold nothing pickled: a stream or
+    an ``output_type`` without a type is refused when the job is built. ``docs/columns.md`` tells
+    the Arrow type of each; :mod:`pyflink_async_batch.tensors` makes tensors of columns.
+
+    Everything else, such as pickling, threading, timeouts and failures, is as for an
+    :class:`AsyncBatchFunction`. The predicate of a retry strategy sees what
+    :func:`async_invoke_batch` returned: the array or record batch.
+    """
+
+    @abstractmethod
+    async def async_invoke_batch(self, inputs: Any) -> Any:
+        """
+        Handles one batch. Must be declared as 'async def'.
+
+        :param inputs: A ``pyarrow.Array``, or a ``pyarrow.RecordBatch`` for elements that are rows
+                       or tuples, with between 1 and ``batch_size`` rows in the order of the stream.
+                       It is immutable, and valid for as long as anything refers to it. The kind of
+                       rows is not shown: one that is no INSERT fails the job.
+        :return: As many rows as there are inputs, the result of row ``i`` in row ``i``: for single
+                 values a ``pyarrow.Array``, a ``pyarrow.ChunkedArray``, or a ``numpy.ndarray`` of
+                 shape ``(rows,)`` or ``(rows, d, ...)``; for rows and tuples a
+                 ``pyarrow.RecordBatch`` or ``pyarrow.Table`` with exactly the fields' names, in any
+                 order. Memory that it refers to must not be changed afterwards. Types that do not
+                 fit ``output_type`` without a loss, nulls where it takes none, another number of
+                 rows, or another kind of object such as a ``list`` fail the job.
+        """
+
+    def timeout_batch(self, inputs: Any) -> Any:
+        """
+        As for an :class:`AsyncBatchFunction`, with what :func:`async_invoke_batch` takes and
+        returns.
+        """
+        return super().timeout_batch(inputs)

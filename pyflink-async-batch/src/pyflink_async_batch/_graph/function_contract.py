@@ -59,8 +59,8 @@ def _require_coroutine_function(method: str, function: Any, name: str) -> None:
         if inspect.isasyncgenfunction(layer):
             raise InvalidFunctionError(
                 f"Method '{method}' of class '{name}' should be declared as 'async def' and return "
-                "a list, but it contains 'yield', which makes it an asynchronous generator; that "
-                "is not supported."
+                "the results, but it contains 'yield', which makes it an asynchronous generator; "
+                "that is not supported."
             )
     raise InvalidFunctionError(
         f"Method '{method}' of class '{name}' should be declared as 'async def'."
@@ -89,7 +89,7 @@ def _require_one_argument(method: str, function: Any, name: str) -> None:
         signature.bind([])
     except TypeError as e:
         raise InvalidFunctionError(
-            f"Method '{method}' of class '{name}' should take exactly one argument, the list of "
+            f"Method '{method}' of class '{name}' should take exactly one argument, the batch of "
             f"inputs, but its signature is '{method}{signature}': {e}."
         ) from None
 

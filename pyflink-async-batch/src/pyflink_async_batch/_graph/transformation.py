@@ -33,9 +33,11 @@ def apply_transformation(
     function_name: str,
     payload: bytes,
     retry_strategy: bytes,
+    on_columns: bool = False,
 ) -> Any:
     """
     :param retry_strategy: The pickled strategy; empty if calls are not repeated.
+    :param on_columns: Whether the function takes and returns Arrow's columns.
     :return: The Java stream of the operator's results.
     :raises UnsupportedTypeError: The Java side has refused the type of the inputs or the outputs.
     """
@@ -55,6 +57,7 @@ def apply_transformation(
             .maxBytesInFlight(options.max_bytes_in_flight)
             .sharedMemoryThreshold(options.shared_memory_threshold)
             .batchTimeDomain(options.batch_time_domain.name)
+            .onColumns(on_columns)
             .name(options.name)
         )
         if options.batch_timeout_millis is not None:

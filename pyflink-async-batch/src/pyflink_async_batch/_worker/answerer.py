@@ -1,12 +1,12 @@
 """Says what became of a call: its results, its failure, or that it is to be repeated."""
 
-from typing import Any, List, Optional, Protocol
+from typing import Any, Optional, Protocol
 
 import pyarrow as pa
 
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker import failures, result_check
-from pyflink_async_batch._worker.result_encoder import ResultEncoder
+from pyflink_async_batch._worker.batch_view import BatchView
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
 Failure = async_batch_pb2.Failure
@@ -36,12 +36,12 @@ class Answerer:
     Turns what user code returned or raised into a RESULT, RETRY or FAILURE.
 
     :param channel: takes the answers to the operator.
-    :param encoder: encodes results of the function's output type.
+    :param view: checks what the function returned, and makes record batches of it.
     """
 
-    def __init__(self, channel: AnswerChannel, encoder: ResultEncoder) -> None:
+    def __init__(self, channel: AnswerChannel, view: BatchView) -> None:
         self._channel = channel
-        self._encoder = encoder
+        self._view = view
 
     def result(
         self, request: Any, results: Any, method: str, retry: Optional[RetryPolicy] = None
@@ -52,7 +52,7 @@ class Answerer:
         :param retry: decides whether the call is to be repeated instead.
         """
         try:
-            checked = result_check.check(results, method, request.row_count)
+            checked = self._view.check(results, method, request.row_count)
         except Exception as error:
             self._fail(request, error, Failure.INVALID_RESULT)
             return
@@ -67,21 +67,21 @@ class Answerer:
                 return
         self._send_results(request, checked, method)
 
-    def _send_results(self, request: Any, checked: List[Any], method: str) -> None:
+    def _send_results(self, request: Any, checked: Any, method: str) -> None:
         header = FrameHeader(
             kind=async_batch_pb2.RESULT,
             batch_id=request.batch_id,
             attempt=request.attempt,
             answers=request.kind,
-            row_count=len(checked),
+            row_count=request.row_count,
         )
         try:
-            self._channel.send_batch(header, self._encoder.encode(checked))
+            self._channel.send_batch(header, self._view.encode(checked))
         except BatchTooLargeError as error:
             self._fail(
                 request,
                 result_check.InvalidResultError(
-                    "The result of '%s' for %d inputs is %s" % (method, len(checked), error)
+                    "The result of '%s' for %d inputs is %s" % (method, request.row_count, error)
                 ),
                 Failure.INVALID_RESULT,
             )

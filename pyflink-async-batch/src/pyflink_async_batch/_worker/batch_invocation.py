@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from typing import Any, List, Optional
+from typing import Any, Optional
 
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker import result_check
@@ -34,12 +34,12 @@ class BatchInvocation:
         self._task: Optional[asyncio.Task[None]] = None
         self._wanted = True
 
-    def invoke(self, request: Any, inputs: List[Any]) -> "asyncio.Task[None]":
+    def invoke(self, request: Any, inputs: Any) -> "asyncio.Task[None]":
         """Starts the user's coroutine."""
         self._task = asyncio.get_running_loop().create_task(self._invoke(request, inputs))
         return self._task
 
-    def time_out(self, request: Any, inputs: List[Any]) -> "asyncio.Task[None]":
+    def time_out(self, request: Any, inputs: Any) -> "asyncio.Task[None]":
         """Cancels the user's coroutine and starts ``timeout_batch`` in its place."""
         cancelled = self._task
         self.cancel()
@@ -59,7 +59,7 @@ class BatchInvocation:
         """Whether nothing runs for this batch any more."""
         return self._task is None or self._task.done()
 
-    async def _invoke(self, request: Any, inputs: List[Any]) -> None:
+    async def _invoke(self, request: Any, inputs: Any) -> None:
         task = asyncio.current_task()
         method = self._name("async_invoke_batch")
         try:
@@ -86,7 +86,7 @@ class BatchInvocation:
         return self._wanted and self._task is task
 
     async def _time_out(
-        self, request: Any, inputs: List[Any], cancelled: Optional["asyncio.Task[None]"]
+        self, request: Any, inputs: Any, cancelled: Optional["asyncio.Task[None]"]
     ) -> None:
         method = self._name("timeout_batch")
         try:

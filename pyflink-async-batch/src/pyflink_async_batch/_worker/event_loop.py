@@ -21,8 +21,8 @@ from pyflink_async_batch._worker.answerer import Answerer
 from pyflink_async_batch._worker.batch_channel import BatchChannel
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.batch_invocation import BatchInvocation
+from pyflink_async_batch._worker.batch_view import BatchView, view_for
 from pyflink_async_batch._worker.frame_channel import FrameChannel
-from pyflink_async_batch._worker.result_encoder import ResultEncoder
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 from pyflink_async_batch._worker.shared_memory import SharedMemory
 
@@ -67,6 +67,8 @@ class Worker:
     def __init__(self, description: Any) -> None:
         self._description = description
         self._function: Any = None
+        self._view: BatchView
+        self._answerer: Answerer
         self._retry: Optional[RetryPolicy] = None
         self._metric_group = GenericMetricGroup(None, None) if description.metrics_enabled else None
         self._decoder = BatchDecoder(description.input_schema)
@@ -75,7 +77,6 @@ class Worker:
         )
         self._batches = BatchChannel(self._channel, description.channel)
         self._memory: Optional[SharedMemory] = None
-        self._answerer = Answerer(self._batches, ResultEncoder(description.output_schema))
         self._invocations: Dict[Tuple[int, int], BatchInvocation] = {}
         self._tasks: Set[asyncio.Task[None]] = set()
         self._leave: Optional[asyncio.Future[bool]] = None
@@ -133,6 +134,8 @@ class Worker:
             # Submitted with the job and authenticated by the control plane, as PyFlink's own.
             self._function = pickle.loads(self._description.payload)
             self._retry = RetryPolicy.unpickle(self._description.retry_strategy)
+            self._view = view_for(self._function, self._decoder, self._description)
+            self._answerer = Answerer(self._batches, self._view)
             kind = Failure.OPEN
             self._function.open(runtime_context.create(self._description, self._metric_group))
             return True
@@ -175,11 +178,10 @@ class Worker:
         else:
             _LOGGER.error("Ignored a frame of unexpected kind %d", header.kind)
 
-    def _on_batch(self, header: Any, body: Any) -> None:
+    def _on_batch(self, header: Any, body: memoryview) -> None:
         try:
-            if header.HasField("shared_body") and self._memory is not None:
-                body = self._memory.input(header.shared_body.offset, header.shared_body.length)
-            inputs = self._decoder.rows(self._decoder.read(body, header.row_count))
+            batch = self._decoder.read(self._body(header, body), header.row_count)
+            inputs = self._view.inputs(batch)
         except Exception as error:
             # Such as an element whose class cannot be imported here.
             self._answerer.failure(header, error, Failure.PROTOCOL)
@@ -195,6 +197,12 @@ class Worker:
             task = invocation.invoke(header, inputs)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(key, invocation, done))
+
+    def _body(self, header: Any, body: memoryview) -> Any:
+        if header.HasField("shared_body") and self._memory is not None:
+            return self._memory.input(header.shared_body.offset, header.shared_body.length)
+        # The buffer behind the frame is used again.
+        return bytes(body) if self._view.shares_memory else body
 
     def _forget(
         self, key: Tuple[int, int], invocation: BatchInvocation, done: "asyncio.Task[None]"

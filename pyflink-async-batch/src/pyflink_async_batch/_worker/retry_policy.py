@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Optional
 
 
 class RetryPolicy:
@@ -25,7 +25,7 @@ class RetryPolicy:
         # Submitted with the job and authenticated by the control plane, as the function itself.
         return RetryPolicy(pickle.loads(payload)) if payload else None
 
-    def delay_after_results(self, results: List[Any], attempt: int) -> Optional[int]:
+    def delay_after_results(self, results: Any, attempt: int) -> Optional[int]:
         """Milliseconds until the call is to be repeated, or None if its results are good."""
         return self._delay(
             self._strategy.get_retry_predicate().result_predicate(), results, attempt

@@ -35,7 +35,7 @@ from pyflink_async_batch._worker.scalar_types import (
     TimeType,
 )
 
-__all__ = ["Layout", "composite_type", "element_type", "logical_type"]
+__all__ = ["Layout", "composite_type", "element_type", "logical_type", "read_schema"]
 
 TYPE_KEY = b"asyncbatch.type"
 LAYOUT_KEY = b"asyncbatch.layout"
@@ -75,7 +75,7 @@ class Layout:
     """
 
     def __init__(self, schema: Union[pa.Schema, bytes]) -> None:
-        self.schema = _read_schema(schema)
+        self.schema = read_schema(schema)
         layout = logical_type(self.schema.metadata, LAYOUT_KEY)
         fields = [self.schema.field(i) for i in range(len(self.schema.names))]
         self._is_value = layout == "VALUE"
@@ -152,7 +152,11 @@ def composite_type(
     return (RowType if name == "ROW" else TupleType)(arrow_type, name, typed)
 
 
-def _read_schema(schema: Union[pa.Schema, bytes]) -> pa.Schema:
+def read_schema(schema: Union[pa.Schema, bytes]) -> pa.Schema:
+    """The operator's schema, of the bytes of its Arrow IPC message if need be.
+
+    :raise MalformedBatch: if the bytes are no such message
+    """
     if isinstance(schema, pa.Schema):
         return schema
     try:

@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.graph;
 
 import io.asyncbatch.flink.arrow.ArrowSchemas;
+import io.asyncbatch.flink.arrow.ColumnTypes;
 import io.asyncbatch.flink.arrow.RowSizes;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
@@ -70,6 +71,19 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     public PythonAsyncBatchTransformation<IN, OUT> function(
             String className, byte[] pickled, byte[] retryStrategy) {
         this.function = new PythonFunction(className, pickled, retryStrategy);
+        return this;
+    }
+
+    /**
+     * @param onColumns whether the function takes and returns Arrow's columns
+     * @throws io.asyncbatch.flink.arrow.UnsupportedElementTypeException if elements of either type
+     *     have no columns that mean something to it
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> onColumns(boolean onColumns) {
+        if (onColumns) {
+            ColumnTypes.require(input.getType(), "inputs");
+            ColumnTypes.require(outputType, "results");
+        }
         return this;
     }
 
