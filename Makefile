@@ -31,7 +31,7 @@ help: ## show this list
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test $(STAMPS)/demo ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python $(PYTEST_ARGS)
 
@@ -55,6 +55,10 @@ format: install $(STAMPS)/lint ## rewrite the sources as lint wants them
 .PHONY: demo
 demo: install $(STAMPS)/demo target/digits/model.onnx ## classify handwritten digits, beside stock PyFlink
 	$(PY) examples/digits.py
+
+.PHONY: embeddings
+embeddings: install $(STAMPS)/demo ## turn images into embeddings, on Arrow's columns
+	$(PY) examples/image_embeddings.py
 
 .PHONY: bench
 bench: install ## measure against stock PyFlink; writes benchmarks/results.json and results.md
