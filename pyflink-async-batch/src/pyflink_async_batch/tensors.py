@@ -13,6 +13,7 @@ the other in memory. So a whole batch reaches numpy, torch or onnxruntime as one
 Whatever these functions return shares the memory of what they were given and keeps it alive.
 """
 
+import math
 from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def as_tensors(column: Any, shape: Sequence[int], dtype: Any = None) -> Any:
     tensors = tensor_batch(column, shape, dtype)
     values = pa.array(tensors.reshape(-1))
     dims = list(tensors.shape[1:])
-    storage = pa.FixedSizeListArray.from_arrays(values, int(np.prod(dims)))
+    storage = pa.FixedSizeListArray.from_arrays(values, math.prod(dims))
     return pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(values.type, dims), storage)
 
 
@@ -104,14 +105,12 @@ def column_of(values: Any) -> Any:
         raise ValueError("expected an array with a row for each element, got one of no dimension")
     if values.size > _MAX_OFFSET:
         raise ValueError(f"expected at most {_MAX_OFFSET} values, got {values.size}")
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    native = values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
     if values.ndim == 1:
         return pa.array(native)
-    row = int(np.prod(values.shape[1:]))
-    offsets = np.arange(0, len(values) * row + 1, row) if row else np.zeros(len(values) + 1)
-    return pa.ListArray.from_arrays(
-        pa.array(offsets.astype(np.int32)), pa.array(native.reshape(-1))
-    )
+    row = math.prod(values.shape[1:])
+    offsets = np.arange(len(values) + 1, dtype=np.int32) * np.int32(row)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(native.reshape(-1)))
 
 
 def _shape(shape: Sequence[int]) -> Tuple[int, ...]:
@@ -139,7 +138,7 @@ def _storage(column: Any) -> Any:
 
 
 def _values_of_bytes(column: Any, dims: Tuple[int, ...], dtype: Any) -> Any:
-    wanted = int(np.prod(dims)) * dtype.itemsize
+    wanted = math.prod(dims) * dtype.itemsize
     data = column.buffers()[-1]
     if pa.types.is_fixed_size_binary(column.type):
         lengths: Any = np.full(len(column), column.type.byte_width)
@@ -156,7 +155,7 @@ def _values_of_bytes(column: Any, dims: Tuple[int, ...], dtype: Any) -> Any:
 
 
 def _values_of_lists(column: Any, dims: Tuple[int, ...]) -> Any:
-    wanted = int(np.prod(dims))
+    wanted = math.prod(dims)
     if pa.types.is_fixed_size_list(column.type):
         lengths: Any = np.full(len(column), column.type.list_size)
     else:

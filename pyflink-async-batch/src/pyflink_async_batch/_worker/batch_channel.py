@@ -14,7 +14,6 @@ _LOGGER = logging.getLogger(__name__)
 
 SharedBody = async_batch_pb2.SharedBody
 
-
 # The default pool of pyarrow gives large memory back to the system at once and pays for its pages
 # each time: ten times the cost of the copy for a batch of 10 MB.
 _LARGE_BYTES = 1024 * 1024
