@@ -4,19 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.asyncbatch.flink.RichAsyncBatchFunction;
-import java.io.IOException;
+import io.asyncbatch.flink.metrics.DocumentedMetrics;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MetricOptions;
@@ -80,7 +75,7 @@ class RestMetricsITCase {
             assertThat(value(metrics, "inflightBatches")).isBetween(0.0, 2.0);
             assertThat(value(metrics, "callsOfMine")).isPositive();
 
-            Map<String, String> documented = documented();
+            Map<String, String> documented = DocumentedMetrics.kindsUnder("The operator");
             assertThat(documented).hasSizeGreaterThan(20);
             List<String> served = served(metrics);
             documented.forEach(
@@ -93,20 +88,6 @@ class RestMetricsITCase {
         } finally {
             job.cancel().get();
         }
-    }
-
-    /** By name; the values are kinds. */
-    private static Map<String, String> documented() throws IOException {
-        Path table = Path.of("").toAbsolutePath().getParent().resolve("docs/metrics.md");
-        Pattern row = Pattern.compile("\\| `(\\w+)` \\| (\\w+) \\|.*");
-        Map<String, String> kinds = new HashMap<>();
-        for (String line : Files.readAllLines(table)) {
-            Matcher metric = row.matcher(line);
-            if (metric.matches()) {
-                kinds.put(metric.group(1), metric.group(2));
-            }
-        }
-        return kinds;
     }
 
     /** The job is one chain of operators, that is, one vertex. */

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -34,8 +34,17 @@ public final class DocumentedMetrics {
      */
     public static Set<String> under(String heading, Map<String, Metric> registered)
             throws IOException {
+        Map<String, String> documented = kindsUnder(heading);
+        documented.forEach(
+                (name, kind) ->
+                        assertThat(registered.get(name)).as(name).isInstanceOf(KINDS.get(kind)));
+        return documented.keySet();
+    }
+
+    /** The metrics under a heading by name; the values are kinds. */
+    public static Map<String, String> kindsUnder(String heading) throws IOException {
         Path page = Path.of("").toAbsolutePath().getParent().resolve("docs/metrics.md");
-        Set<String> names = new HashSet<>();
+        Map<String, String> kinds = new HashMap<>();
         boolean within = false;
         for (String line : Files.readAllLines(page)) {
             if (line.startsWith("## ")) {
@@ -43,13 +52,10 @@ public final class DocumentedMetrics {
             }
             Matcher metric = ROW.matcher(line);
             if (within && metric.matches()) {
-                names.add(metric.group(1));
-                assertThat(registered.get(metric.group(1)))
-                        .as(metric.group(1))
-                        .isInstanceOf(KINDS.get(metric.group(2)));
+                kinds.put(metric.group(1), metric.group(2));
             }
         }
-        assertThat(names).isNotEmpty();
-        return names;
+        assertThat(kinds).isNotEmpty();
+        return kinds;
     }
 }
