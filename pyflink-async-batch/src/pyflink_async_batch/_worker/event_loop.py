@@ -23,6 +23,7 @@ from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.batch_invocation import BatchInvocation
 from pyflink_async_batch._worker.batch_view import BatchView, view_for
 from pyflink_async_batch._worker.frame_channel import FrameChannel
+from pyflink_async_batch._worker.precise_selector import PreciseSelector
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 from pyflink_async_batch._worker.shared_memory import SharedMemory
 
@@ -42,7 +43,7 @@ def run(description: Any) -> None:
 
     :param description: the ``UserDefinedAsyncBatchFunction`` that the operator sent.
     """
-    loop = asyncio.new_event_loop()
+    loop = asyncio.SelectorEventLoop(PreciseSelector())
     asyncio.set_event_loop(loop)
     worker = Worker(description)
     try:
