@@ -14,6 +14,7 @@ SOAK_SECONDS ?= 120
 VENV := .venv
 PY := $(abspath $(VENV))/bin/python
 STAMPS := $(VENV)/.stamps
+PEERS := target/peers-venv
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
 
@@ -38,7 +39,7 @@ test: install $(STAMPS)/test $(STAMPS)/demo ## run the Java tests, then the Pyth
 .PHONY: lint
 lint: install $(STAMPS)/lint ## check formatting, compiler warnings, types and import rules
 	$(MVN) -q spotless:check
-	rm -rf */target/classes */target/test-classes benchmarks/jmh/target/classes # javac warns only about what it compiles
+	rm -rf */target/classes */target/test-classes benchmarks/*/target/classes # javac warns only about what it compiles
 	$(MVN) -q test-compile -Dmaven.compiler.failOnWarning=true -Dmaven.compiler.showWarnings=true
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -61,8 +62,12 @@ embeddings: install $(STAMPS)/demo ## turn images into embeddings, on Arrow's co
 	$(PY) examples/image_embeddings.py
 
 .PHONY: bench
-bench: install ## measure against stock PyFlink; writes benchmarks/results.json and results.md
+bench: install $(STAMPS)/bench $(STAMPS)/stream ## measure; writes benchmarks/results.json, tables and plots
 	$(PY) benchmarks/run.py
+
+.PHONY: bench-peers
+bench-peers: $(PEERS)/.installed ## the same, with Ray Data in an environment of its own
+	$(MAKE) bench
 
 .PHONY: mutation
 mutation: ## change the operator in small ways and see which changes no test notices
@@ -77,14 +82,14 @@ mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -a
 	$(MVN) $(ARGS)
 
 .PHONY: constraints
-constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo ## pin what .venv now holds
+constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench ## pin what .venv now holds
 	head -2 requirements/constraints.txt > target/constraints.txt
 	$(PY) -m pip freeze | grep -vE '^(pip|setuptools|pyflink-async-batch)\b' >> target/constraints.txt
 	mv target/constraints.txt requirements/constraints.txt
 
 .PHONY: clean
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist target */target benchmarks/jmh/target pyflink-async-batch/dist $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
+	rm -rf $(VENV) dist target */target benchmarks/*/target pyflink-async-batch/dist $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
 
 # The environment --------------------------------------------------------------------------------
 
@@ -96,7 +101,7 @@ $(STAMPS)/flink: requirements/flink.txt requirements/build.txt requirements/cons
 	$(PY) -m pip install -q -r requirements/flink.txt -r requirements/build.txt
 	mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
 	$(PY) -m pip install -q -r $<
 	touch $@
 
@@ -114,6 +119,19 @@ $(STAMPS)/wheel: $(STAMPS)/jar $(STAMPS)/flink $(PYTHON_SOURCES) LICENSE NOTICE
 	rm -rf dist
 	$(PY) -m pip wheel -q --no-deps --no-build-isolation -w dist ./pyflink-async-batch
 	$(PY) -m pip install -q --no-deps --force-reinstall dist/pyflink_async_batch-*.whl
+	touch $@
+
+# What only benchmarks need ----------------------------------------------------------------------
+
+$(STAMPS)/stream: pom.xml $(shell find benchmarks/stream/src benchmarks/stream/pom.xml -type f) $(STAMPS)/flink
+	$(MVN) -q -pl benchmarks/stream -DskipTests package
+	touch $@
+
+$(PEERS)/.installed: benchmarks/peers/requirements.txt
+	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 10) or sys.exit(\
+		"Ray needs Python 3.10 or newer, and $(PYTHON) is %d.%d; set PYTHON=" % sys.version_info[:2])'
+	test -x $(PEERS)/bin/python || "$(PYTHON)" -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install -q -r $<
 	touch $@
 
 # The demo's model -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A PyFlink job on a local mini cluster, watched through that cluster's own REST interface.
+"""PyFlink jobs on a local mini cluster, watched through that cluster's own REST interface.
 
 What a job does is read from outside, from the counters that Flink keeps for every operator. Nothing
 is added to the pipeline, so both contenders of a comparison are measured alike, and the time in
@@ -17,14 +17,24 @@ import urllib.parse
 import urllib.request
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from pyflink.common import Configuration
-from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.datastream.connectors.base import Sink
+from pyflink.common import Configuration, TypeInformation, Types, WatermarkStrategy
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream.connectors.base import Sink, Source
+from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.java_gateway import get_gateway
 
+WARM_UP_SECONDS = 3.0
+WINDOW_SECONDS = 5.0
+
+_ENDLESS = 2**62
 _POLL_SECONDS = 0.1
 _GIVE_UP_SECONDS = 240.0
-_SINK_ROWS = re.compile(r"^0\..*Writer\.numRecordsIn$")
+_SINK_ROWS = re.compile(r"^0\.(.*Writer\.numRecordsIn)$")
+
+_STREAM_JAR = (
+    pathlib.Path(__file__).resolve().parent
+    / "stream/target/async-batch-benchmark-stream-0.1.0-SNAPSHOT.jar"
+)
 
 # Stock PyFlink runs a local job's Python in the client's own process unless told otherwise. A
 # cluster never does, and sharing the client's interpreter lock would only slow stock down.
@@ -34,7 +44,7 @@ os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
 class LocalJob:
     """One job of its own mini cluster: build it on :attr:`environment`, then :meth:`start` it."""
 
-    def __init__(self, options: Optional[Mapping[str, str]] = None) -> None:
+    def __init__(self, options: Optional[Mapping[str, str]] = None, parallelism: int = 1) -> None:
         self._port = _free_port()
         configuration = Configuration()
         settings = {
@@ -47,7 +57,44 @@ class LocalJob:
         for name, value in settings.items():
             configuration.set_string(name, value)
         self.environment = StreamExecutionEnvironment.get_execution_environment(configuration)
-        self.environment.set_parallelism(1)
+        self.environment.set_parallelism(parallelism)
+
+    def numbers(self) -> DataStream:
+        """Returns Flink's Java source of LONGs, endless for all that a benchmark sees of it."""
+        return self._from_source(NumberSequenceSource(0, _ENDLESS), Types.LONG())
+
+    def same_array(self, size: int) -> DataStream:
+        """Returns an endless Java source of one and the same array of random bytes."""
+        jvm = get_gateway().jvm
+        unlimited = jvm.org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy
+        return self.generated(
+            self.stream_parts().SameArray(size),
+            unlimited.noOp(),
+            Types.PRIMITIVE_ARRAY(Types.BYTE()),
+        )
+
+    def generated(
+        self, generator: Any, pace: Any, output_type: TypeInformation, count: int = _ENDLESS
+    ) -> DataStream:
+        """Returns Flink's Java source of what a generator makes.
+
+        :param generator: a Java ``GeneratorFunction``, see :meth:`stream_parts`.
+        :param pace: a Java ``RateLimiterStrategy``.
+        """
+        datagen = get_gateway().jvm.org.apache.flink.connector.datagen.source
+        source = datagen.DataGeneratorSource(
+            generator, count, pace, output_type.get_java_type_info()
+        )
+        return self._from_source(Source(source), output_type)
+
+    def stream_parts(self) -> Any:
+        """Returns the Java package of ``benchmarks/stream``, whose jar becomes part of the job."""
+        self.environment.add_jars(_STREAM_JAR.as_uri())
+        return get_gateway().jvm.io.asyncbatch.flink.benchmark.stream
+
+    def _from_source(self, source: Source, output_type: TypeInformation) -> DataStream:
+        watermarks = WatermarkStrategy.no_watermarks()
+        return self.environment.from_source(source, watermarks, "rows", output_type)
 
     def start(self, name: str) -> "RunningJob":
         return RunningJob(self.environment.execute_async(name), self._port)
@@ -67,15 +114,15 @@ class RunningJob:
             return json.load(response)
 
     def sink_rows(self) -> int:
-        """Returns how many rows have reached the sink, 0 while the job starts."""
+        """Returns how many rows have reached all subtasks of the sink, 0 while the job starts."""
         if self._sink is None:
             self._sink = self._find_sink()
         if self._sink is None:
             return 0
         vertex, metric = self._sink
-        query = urllib.parse.urlencode({"get": metric})
-        values = self.get(f"/vertices/{vertex}/metrics?{query}")
-        return int(values[0]["value"]) if values else 0
+        query = urllib.parse.urlencode({"get": metric, "agg": "sum"})
+        values = self.get(f"/vertices/{vertex}/subtasks/metrics?{query}")
+        return int(values[0]["sum"]) if values else 0
 
     def restarts(self) -> int:
         values = self.get("/metrics?get=numRestarts")
@@ -90,38 +137,37 @@ class RunningJob:
     def completed_checkpoints(self) -> int:
         return int(self.get("/checkpoints")["counts"]["completed"])
 
-    def steady_rate(self, rows: int, begin: float = 0.2, end: float = 0.9) -> float:
-        """Returns rows per second at the sink between two shares of ``rows``.
+    def rate(self, warm_up: float = WARM_UP_SECONDS, seconds: float = WINDOW_SECONDS) -> float:
+        """Returns rows per second at the sink of an endless job, and cancels it.
 
-        The window opens at the first look that finds ``begin`` of the rows at the sink and closes
-        at the last look before ``end`` of them, so starting and winding down stay outside.
+        :param warm_up: seconds from the first row at the sink to the window, for what is compiled
+                        and grown on the first rows.
+        :param seconds: length of the window.
         """
-        opened: Optional[Tuple[float, int]] = None
-        closed: Optional[Tuple[float, int]] = None
-        give_up = time.monotonic() + _GIVE_UP_SECONDS
-        while True:
-            if time.monotonic() > give_up:
-                seen = self.sink_rows()
-                self.cancel()
-                raise TimeoutError(f"{seen} of {rows} rows in {_GIVE_UP_SECONDS:.0f} s")
-            try:
-                seen, now = self.sink_rows(), time.monotonic()
-            except (urllib.error.URLError, ConnectionError):
-                break  # a bounded job's cluster goes away with the job
-            if opened is None and seen >= begin * rows:
-                opened = (now, seen)
-            elif opened is not None and seen <= end * rows and seen > opened[1]:
-                closed = (now, seen)
-            elif seen > end * rows:
-                break
-            time.sleep(_POLL_SECONDS)
-        self.wait()
-        if opened is None or closed is None:
-            raise RuntimeError(f"rows={rows} passed before the window could be seen; raise it")
-        return (closed[1] - opened[1]) / (closed[0] - opened[0])
+        try:
+            give_up = time.monotonic() + _GIVE_UP_SECONDS
+            while self.sink_rows() == 0:
+                if time.monotonic() > give_up:
+                    raise TimeoutError(f"no row reached the sink in {_GIVE_UP_SECONDS:.0f} s")
+                time.sleep(_POLL_SECONDS)
+            time.sleep(warm_up)
+            first, opened = self.sink_rows(), time.monotonic()
+            time.sleep(seconds)
+            last, closed = self.sink_rows(), time.monotonic()
+        except (urllib.error.URLError, ConnectionError):
+            self.wait()  # raises what ended the job, and with it its cluster
+            raise
+        self.cancel()
+        if last == first:
+            raise RuntimeError(f"no row reached the sink for seconds={seconds}")
+        return (last - first) / (closed - opened)
 
     def wait(self) -> None:
         self.client.get_job_execution_result().result()
+
+    def accumulator(self, name: str) -> Any:
+        """Returns what a job that ends by itself has accumulated, once it has ended."""
+        return self.client.get_job_execution_result().result().get_accumulator_result(name)
 
     def drain(self, savepoint: pathlib.Path) -> None:
         """Ends the input, lets everything through and waits for the end of the job.
@@ -156,8 +202,9 @@ class RunningJob:
     def _find_sink(self) -> Optional[Tuple[str, str]]:
         for vertex in self.get()["vertices"]:
             for metric in self.get(f"/vertices/{vertex['id']}/metrics"):
-                if _SINK_ROWS.match(metric["id"]):
-                    return vertex["id"], metric["id"]
+                sink = _SINK_ROWS.match(metric["id"])
+                if sink:
+                    return vertex["id"], sink.group(1)
         return None
 
 

@@ -1,7 +1,8 @@
-"""Runs the benchmarks and writes ``results.json`` and ``results.md`` beside this file.
+"""Runs the benchmarks; writes ``results.json``, ``results.md`` and the plots beside this file.
 
-``python benchmarks/run.py`` runs all of them; names on the command line choose some. The exit
-status tells whether every target was met.
+``python benchmarks/run.py`` runs all of them and brings the tables in ``docs/performance.md`` up to
+date; names on the command line choose some, whose results are only printed. The exit status tells
+whether every target was met.
 """
 
 import argparse
@@ -9,13 +10,26 @@ import json
 import os
 import pathlib
 import platform
+import subprocess
 import sys
-from typing import List
+from importlib import metadata
+from typing import Any, Dict, List, Mapping
 
-from contest import Result, measured_by
+import results_table
+from contest import Result, judgement_of
+from noop import PEERS_PYTHON
 
 _HERE = pathlib.Path(__file__).resolve().parent
-_BENCHMARKS = ["noop_vs_stock", "model_vs_ideal", "checkpoint_vs_stock", "operator_vs_stock"]
+_BENCHMARKS = [
+    "noop",
+    "model_vs_ideal",
+    "large",
+    "latency",
+    "checkpoint_vs_stock",
+    "operator_vs_stock",
+    "sweep",
+]
+_MEMORY_UNIT = 2**30
 
 
 def main() -> int:
@@ -26,37 +40,87 @@ def main() -> int:
     if unknown:
         parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(_BENCHMARKS)}")
     results: List[Result] = []
+    not_measured: Dict[str, str] = {}
     for name in names:
         print(f"== {name}", flush=True)
-        lines = measured_by([str(_HERE / f"{name}.py")])
-        results.extend(Result(**line) for line in lines)
+        judgement = judgement_of([str(_HERE / f"{name}.py")])
+        results.extend(judgement.results)
+        not_measured.update({f"{name}, {who}": why for who, why in judgement.not_measured.items()})
+    lines: Dict[str, Any] = {results_table.RUN: _run(not_measured)}
+    lines.update({result.name: result.as_json() for result in results})
     if names == _BENCHMARKS:
-        _write(results)
-    print(_table(results))
+        _write(lines)
+    print(results_table.results(lines))
+    print(results_table.where(lines[results_table.RUN]))
     return 0 if all(result.met for result in results) else 1
 
 
-def _write(results: List[Result]) -> None:
-    lines = {result.name: result.as_json() for result in results}
-    (_HERE / "results.json").write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+def _write(lines: Mapping[str, Any]) -> None:
+    results_table.RESULTS_JSON.write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
+    curves = json.loads(results_table.SWEEP_JSON.read_text(encoding="utf-8"))
+    sections = results_table.sections(lines, curves)
     (_HERE / "results.md").write_text(
-        f"# Benchmarks\n\nWritten by `make bench` on {machine}; medians of alternating rounds,\n"
-        "all contenders in the same run; means of JMH's iterations where the operator is alone.\n\n"
-        f"{_table(results)}\n",
+        "# Benchmarks\n\nHow each is measured: [docs/performance.md](../docs/performance.md).\n\n"
+        + "\n\n".join(sections.values())
+        + "\n",
         encoding="utf-8",
     )
+    page = results_table.PAGE.read_text(encoding="utf-8")
+    for name, text in sections.items():
+        page = results_table.with_section(page, name, text)
+    results_table.PAGE.write_text(page, encoding="utf-8")
+    subprocess.run([sys.executable, str(_HERE / "plots.py")], check=True)
 
 
-def _table(results: List[Result]) -> str:
-    rows = ["| benchmark | value | target | met | measured |", "|---|---|---|---|---|"]
-    for result in results:
-        measured = ", ".join(f"{name} {figure:,.0f}" for name, figure in result.measured.items())
-        rows.append(
-            f"| `{result.name}` | {result.value:,.3g} {result.unit} | {result.target:g} "
-            f"| {'yes' if result.met else 'no'} | {measured} |"
-        )
-    return "\n".join(rows)
+def _run(not_measured: Mapping[str, str]) -> Dict[str, Any]:
+    peers = PEERS_PYTHON.exists()
+    versions = {
+        "Python": platform.python_version(),
+        "Java": _java_version(),
+        "Flink": metadata.version("apache-flink"),
+        "pyarrow": metadata.version("pyarrow"),
+        "pyflink-async-batch": metadata.version("pyflink-async-batch"),
+    }
+    if peers:
+        versions["Ray"] = _version_of_ray()
+    return {
+        "command": "make bench-peers" if peers else "make bench",
+        "machine": _machine(),
+        "versions": versions,
+        "not_measured": dict(not_measured),
+    }
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _MEMORY_UNIT
+    return f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()}"
+
+
+def _processor() -> str:
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _java_version() -> str:
+    java = (
+        pathlib.Path(os.environ["JAVA_HOME"]) / "bin" / "java"
+        if "JAVA_HOME" in os.environ
+        else "java"
+    )
+    told = subprocess.run([str(java), "-version"], capture_output=True, text=True, check=True)
+    return told.stderr.split('"')[1]
+
+
+def _version_of_ray() -> str:
+    ask = "from importlib import metadata; print(metadata.version('ray'))"
+    told = subprocess.run(
+        [str(PEERS_PYTHON), "-c", ask], capture_output=True, text=True, check=True
+    )
+    return told.stdout.strip()
 
 
 if __name__ == "__main__":
