@@ -10,6 +10,8 @@ SHELL := /bin/bash
 
 PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
 SOAK_SECONDS ?= 120
+SOAK_ROWS ?= 50000000
+SOAK_BATCHES ?= 100000
 
 VENV := .venv
 PY := $(abspath $(VENV))/bin/python
@@ -74,8 +76,9 @@ mutation: ## change the operator in small ways and see which changes no test not
 	$(MVN) -Pmutation -pl tests-java -am test-compile
 
 .PHONY: soak
-soak: install $(STAMPS)/test ## run a checkpointed job for SOAK_SECONDS while its workers are killed
+soak: install $(STAMPS)/test $(STAMPS)/stream ## kill workers for SOAK_SECONDS, then move SOAK_ROWS and SOAK_BATCHES in flat memory
 	$(PY) benchmarks/soak.py --seconds $(SOAK_SECONDS)
+	$(PY) benchmarks/memory_soak.py --rows $(SOAK_ROWS) --batches $(SOAK_BATCHES)
 
 .PHONY: mvn
 mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -am test"
