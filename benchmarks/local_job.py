@@ -31,10 +31,7 @@ _POLL_SECONDS = 0.1
 _GIVE_UP_SECONDS = 240.0
 _SINK_ROWS = re.compile(r"^0\.(.*Writer\.numRecordsIn)$")
 
-_STREAM_JAR = (
-    pathlib.Path(__file__).resolve().parent
-    / "stream/target/async-batch-benchmark-stream-0.1.0-SNAPSHOT.jar"
-)
+_STREAM_JAR = pathlib.Path(__file__).resolve().parent / "stream/target/benchmark-stream.jar"
 
 # Stock PyFlink runs a local job's Python in the client's own process unless told otherwise. A
 # cluster never does, and sharing the client's interpreter lock would only slow stock down.
@@ -89,6 +86,8 @@ class LocalJob:
 
     def stream_parts(self) -> Any:
         """Returns the Java package of ``benchmarks/stream``, whose jar becomes part of the job."""
+        if not _STREAM_JAR.exists():
+            raise FileNotFoundError(f"{_STREAM_JAR}: built by make bench")
         self.environment.add_jars(_STREAM_JAR.as_uri())
         return get_gateway().jvm.io.asyncbatch.flink.benchmark.stream
 
