@@ -5,6 +5,7 @@ import gc
 import mmap
 import os
 import stat
+import subprocess
 import threading
 from typing import Any, Awaitable, Callable, List, Tuple
 
@@ -130,6 +131,22 @@ def test_the_files_are_private_and_sealed() -> None:
         for fd in operator.descriptors.values():
             with pytest.raises(OSError, match="Bad file descriptor"):
                 os.fstat(fd)
+
+    with_memory(test)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_cannot_open_the_files() -> None:
+    async def test(memory: SharedMemory, operator: Operator, released: List[int]) -> None:
+        for fd in operator.descriptors.values():
+            path = f"/proc/{os.getpid()}/fd/{fd}"
+            opened = subprocess.run(["head", "-c1", path], capture_output=True, check=False)
+            assert opened.returncode == 0
+            refused = subprocess.run(
+                ["cat", path], capture_output=True, text=True, check=False, user=65534
+            )
+            assert refused.returncode != 0
+            assert "Permission denied" in refused.stderr
 
     with_memory(test)
 
