@@ -137,18 +137,17 @@ def test_the_files_are_private_and_sealed() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_another_user_cannot_open_the_files() -> None:
+    paths: List[str] = []
+
     async def test(memory: SharedMemory, operator: Operator, released: List[int]) -> None:
-        for fd in operator.descriptors.values():
-            path = f"/proc/{os.getpid()}/fd/{fd}"
-            opened = subprocess.run(["head", "-c1", path], capture_output=True, check=False)
-            assert opened.returncode == 0
-            refused = subprocess.run(
-                ["cat", path], capture_output=True, text=True, check=False, user=65534
-            )
-            assert refused.returncode != 0
-            assert "Permission denied" in refused.stderr
+        paths.extend(f"/proc/{os.getpid()}/fd/{fd}" for fd in operator.descriptors.values())
 
     with_memory(test)
+    for path in paths:
+        assert subprocess.run(["head", "-c1", path], capture_output=True).returncode == 0
+        refused = subprocess.run(["cat", path], capture_output=True, text=True, user=65534)
+        assert refused.returncode != 0
+        assert "Permission denied" in refused.stderr
 
 
 class Frames:
