@@ -167,3 +167,29 @@ def test_refuses_a_header_that_cannot_be_parsed() -> None:
         assert "cannot be parsed" in str(error)
 
     with_channel(test)
+
+
+def test_frames_that_follow_at_once_keep_their_order() -> None:
+    async def test(channel: FrameChannel, peer: Peer) -> None:
+        frames = [frame(invoke(i), bytes([i]) * i) for i in range(1, 6)]
+        await peer.write(frames[0])
+        await peer.frames.get()
+        for i in range(1, 6):
+            channel.send(invoke(i), bytes([i]) * i)
+        received = b""
+        while len(received) < len(b"".join(frames)):
+            received += await peer.read(1)
+        assert received == b"".join(frames)
+
+    with_channel(test)
+
+
+def test_what_was_sent_before_the_end_arrives() -> None:
+    async def test(channel: FrameChannel, peer: Peer) -> None:
+        channel.send(invoke(1), b"abc")
+        channel.send(invoke(2), b"def")
+        channel.close()
+        expected = frame(invoke(1), b"abc") + frame(invoke(2), b"def")
+        assert await peer.read(len(expected)) == expected
+
+    with_channel(test)

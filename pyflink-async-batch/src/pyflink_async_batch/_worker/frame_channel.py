@@ -6,7 +6,8 @@ on the event loop that runs the user's coroutines.
 import asyncio
 import socket
 import struct
-from typing import Any, Callable, Optional, Union
+import time
+from typing import Any, Callable, List, Optional, Union
 
 from pyflink_async_batch._proto import async_batch_pb2
 
@@ -16,8 +17,11 @@ Buffer = Union[bytes, bytearray, memoryview]
 _PREFIX = struct.Struct("<IQ")
 _MAX_HEADER_BYTES = 1024 * 1024
 _RECEIVE_BYTES = 256 * 1024
-# Joining a body to its head costs a copy and saves a system call.
-_JOIN_BODY_BYTES = 64 * 1024
+# Joining pieces costs a copy and saves a system call.
+_JOIN_BYTES = 64 * 1024
+# A frame waits for others of the same turn of the loop only if the loop is this quick: behind a
+# coroutine that computes for long it would wait as long.
+_QUICK_SECONDS = 0.0002
 
 
 class FrameError(Exception):
@@ -44,14 +48,19 @@ class FrameChannel(asyncio.BufferedProtocol):
         self._on_closed = on_closed
         self._max_frame_bytes = max_frame_bytes
         self._transport: Optional[asyncio.Transport] = None
+        self._loop: asyncio.AbstractEventLoop
         self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
         self._start = 0
         self._end = 0
         self._error: Optional[BaseException] = None
+        self._unsent: List[Buffer] = []
+        self._unsent_bytes = 0
+        self._last_turn = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
 
     def connection_lost(self, error: Optional[BaseException]) -> None:
         self._on_closed(self._error or error)
@@ -61,6 +70,7 @@ class FrameChannel(asyncio.BufferedProtocol):
 
     def buffer_updated(self, count: int) -> None:
         self._end += count
+        self._last_turn = time.perf_counter()
         try:
             self._hand_whole_frames_on()
         except FrameError as error:
@@ -109,27 +119,48 @@ class FrameChannel(asyncio.BufferedProtocol):
             self._start, self._end = 0, unread
 
     def send(self, header: Any, body: Optional[Buffer] = None) -> None:
-        """Sends a frame; one sent after the connection was lost is dropped."""
+        """
+        Sends a frame, together with others that follow at once; one sent after the connection was
+        lost is dropped.
+        """
         transport = self._transport
         if transport is None or transport.is_closing():
             return
         header_bytes = header.SerializeToString()
         # Transports take no other buffers than Python's own.
         view = memoryview(b"" if body is None else body)
-        head = _PREFIX.pack(len(header_bytes), view.nbytes) + header_bytes
-        if view.nbytes <= _JOIN_BODY_BYTES:
-            transport.write(b"".join((head, view)))
+        self._unsent.append(_PREFIX.pack(len(header_bytes), view.nbytes) + header_bytes)
+        self._unsent.append(view)
+        first = self._unsent_bytes == 0
+        self._unsent_bytes += len(self._unsent[-2]) + view.nbytes
+        now = time.perf_counter()
+        quick = now - self._last_turn < _QUICK_SECONDS
+        self._last_turn = now
+        if not quick or self._unsent_bytes > _JOIN_BYTES:
+            self._flush()
+        elif first:
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self._unsent_bytes == 0 or self._transport is None:
+            return
+        if self._unsent_bytes <= 2 * _JOIN_BYTES:
+            self._transport.write(b"".join(self._unsent))
         else:
-            transport.write(head)
-            transport.write(view)
+            for piece in self._unsent:
+                self._transport.write(piece)
+        self._unsent.clear()
+        self._unsent_bytes = 0
 
     def close(self) -> None:
         """Closes the connection once everything that was sent has been written."""
+        self._flush()
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         """Closes the connection at once, without an event loop."""
+        self._flush()
         if self._transport is not None:
             connection = self._transport.get_extra_info("socket")
             self._transport.abort()
