@@ -141,7 +141,13 @@ final class BatchSender<IN> implements AutoCloseable {
         }
         if (body.byteCount() > limits.maxFrameBytes()) {
             body.close();
-            batch.whenRefused().accept(tooLarge(batch, body.byteCount()));
+            batch.whenRefused()
+                    .accept(
+                            tooLarge(
+                                    functionName,
+                                    batch.inputs().size(),
+                                    body.byteCount(),
+                                    limits.maxFrameBytes()));
             return true;
         }
         held++;
@@ -168,26 +174,30 @@ final class BatchSender<IN> implements AutoCloseable {
                 .build();
     }
 
-    private IOException tooLarge(Unsent<IN> batch, long bytes) {
+    /** Why a batch is not sent, whichever way batches travel. */
+    static IOException tooLarge(String functionName, int rowCount, long bytes, long maxFrameBytes) {
         return new IOException(
-                describe(batch)
+                describe(functionName, rowCount)
                         + " is "
                         + bytes
                         + " bytes, more than the transport takes: max_frame_bytes="
-                        + limits.maxFrameBytes());
+                        + maxFrameBytes);
     }
 
     private IOException tooLarge(Unsent<IN> batch, OutOfMemoryException cause) {
         return new IOException(
-                describe(batch)
+                describe(functionName, batch.inputs().size())
                         + " takes more memory than there is for all batches: max_bytes_in_flight="
                         + limits.maxBytesInFlight(),
                 cause);
     }
 
-    private String describe(Unsent<IN> batch) {
-        int rows = batch.inputs().size();
-        return "A batch of " + rows + (rows == 1 ? " row" : " rows") + " for " + functionName;
+    private static String describe(String functionName, int rowCount) {
+        return "A batch of "
+                + rowCount
+                + (rowCount == 1 ? " row" : " rows")
+                + " for "
+                + functionName;
     }
 
     /** Releases all memory. The channel must be closed before, the shared memory after. */

@@ -14,7 +14,6 @@ import java.util.concurrent.CompletionStage;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.streaming.api.utils.ClassLeakCleaner;
 
 /**
  * Runs batches in one Python worker process of its own. A worker that fails or dies while it is
@@ -123,12 +122,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
 
     @Override
     public void close() throws Exception {
-        ThoroughClose.closeAll(
-                worker,
-                exchange,
-                this::unmap,
-                allocator,
-                PythonProcessInvoker::releaseUserClassLoader);
+        ThoroughClose.closeAll(worker, exchange, this::unmap, allocator, UserClassLoader::release);
     }
 
     /** After all that reads or writes there has ended. */
@@ -136,14 +130,5 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         if (worker != null) {
             worker.sharedMemory().ifPresent(SharedMemory::close);
         }
-    }
-
-    /**
-     * Caches of the JDK keep the job's class loader alive, and with it tens of megabytes of
-     * metaspace for every job of a session cluster. PyFlink's operators do the same when they are
-     * closed.
-     */
-    private static void releaseUserClassLoader() throws ReflectiveOperationException {
-        ClassLeakCleaner.cleanUpLeakingClasses(PythonProcessInvoker.class.getClassLoader());
     }
 }
