@@ -61,12 +61,7 @@ class BatchChannel:
 
         :raises BatchTooLargeError: the message is larger than ``max_frame_bytes``.
         """
-        size = pa.ipc.get_record_batch_size(batch)
-        if size > self._limits.max_frame_bytes:
-            raise BatchTooLargeError(
-                "%d bytes, more than the transport takes: max_frame_bytes=%d"
-                % (size, self._limits.max_frame_bytes)
-            )
+        size = required_size(batch, self._limits.max_frame_bytes)
         if size < self._limits.shared_memory_threshold or not self._share(header, batch, size):
             pool = pa.system_memory_pool() if size >= _LARGE_BYTES else None
             self._frames.send(header, batch.serialize(memory_pool=pool))
@@ -91,3 +86,16 @@ class BatchChannel:
         header.shared_body.CopyFrom(SharedBody(offset=offset, length=size))
         self._frames.send(header)
         return True
+
+
+def required_size(batch: pa.RecordBatch, max_frame_bytes: int) -> int:
+    """
+    :return: how many bytes the batch's message has.
+    :raises BatchTooLargeError: more than that.
+    """
+    size = int(pa.ipc.get_record_batch_size(batch))
+    if size > max_frame_bytes:
+        raise BatchTooLargeError(
+            "%d bytes, more than the transport takes: max_frame_bytes=%d" % (size, max_frame_bytes)
+        )
+    return size

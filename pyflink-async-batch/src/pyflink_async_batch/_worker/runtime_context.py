@@ -1,16 +1,12 @@
-"""What the user's ``open(runtime_context)`` gets: PyFlink's own context and metric groups."""
+"""What the user's ``open(runtime_context)`` gets: PyFlink's own context."""
 
-import logging
-from typing import Any, Optional
+from typing import Any
 
 from pyflink.datastream import RuntimeContext
 from pyflink.fn_execution.datastream.process.runtime_context import StreamingRuntimeContext
-from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
-
-_LOGGER = logging.getLogger(__name__)
 
 
-def create(description: Any, metric_group: Optional[GenericMetricGroup]) -> RuntimeContext:
+def create(description: Any, metric_group: Any) -> RuntimeContext:
     """
     The runtime context of this subtask.
 
@@ -30,14 +26,3 @@ def create(description: Any, metric_group: Optional[GenericMetricGroup]) -> Runt
         keyed_state_backend=None,
         in_batch_execution_mode=False,
     )
-
-
-def read_gauges(group: GenericMetricGroup) -> None:
-    """Hands the present value of every gauge of the group and its subgroups to Beam."""
-    for name, gauge in group._flink_gauge.items():
-        try:
-            group._beam_gauge[name].set(gauge())
-        except Exception:
-            _LOGGER.exception("Reading the gauge %r failed", name)
-    for subgroup in group._sub_groups:
-        read_gauges(subgroup)
