@@ -70,6 +70,23 @@ public final class RecordBatchReader<T> implements AutoCloseable {
         }
     }
 
+    /**
+     * Decodes a batch of another party in this process, where it lies. The other party has made
+     * sure that its columns are sound; nothing of it is referenced afterwards.
+     *
+     * @param struct address of the {@code struct ArrowArray} that describes it
+     * @throws MalformedBatchException if it is not a batch of this type and row count
+     */
+    public List<T> read(long struct, int expectedRows) {
+        try (ArrowRecordBatch batch =
+                BorrowedBatch.view(struct, root.getSchema(), expectedRows, allocator)) {
+            loader.load(batch);
+            return elements(expectedRows);
+        } finally {
+            root.clear();
+        }
+    }
+
     private void load(RecordBatchMessage message) {
         RecordBatch batch = message.batch();
         // Takes over the buffer that it is given, also the reference to it.

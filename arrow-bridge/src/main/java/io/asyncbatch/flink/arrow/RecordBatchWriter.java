@@ -3,6 +3,7 @@ package io.asyncbatch.flink.arrow;
 import io.asyncbatch.flink.arrow.SharedRegions.Region;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.function.Supplier;
 import javax.annotation.Nullable;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.util.MemoryUtil;
@@ -25,6 +26,7 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 @Internal
 public final class RecordBatchWriter<T> implements AutoCloseable {
 
+    private final BufferAllocator allocator;
     private final VectorSchemaRoot root;
     private final VectorUnloader unloader;
     private final ElementConverter elements;
@@ -34,11 +36,12 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
     @Nullable private final RegionAllocator cutter;
 
     private RecordBatchWriter(
-            VectorSchemaRoot root, ElementConverter elements, @Nullable RegionAllocator cutter) {
+            BufferAllocator allocator, VectorSchemaRoot root, ElementConverter elements) {
+        this.allocator = allocator;
         this.root = root;
         this.unloader = new VectorUnloader(root);
         this.elements = elements;
-        this.cutter = cutter;
+        this.cutter = allocator instanceof RegionAllocator regions ? regions : null;
         List<Field> columns = root.getSchema().getFields();
         this.headBytes = RegionMessage.headBytes(nodeCount(columns), bufferCount(columns));
     }
@@ -67,10 +70,7 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
         ElementType element = ElementTypes.of(type);
         VectorSchemaRoot root =
                 VectorSchemaRoot.create(ArrowSchemas.forElement(element), allocator);
-        return new RecordBatchWriter<>(
-                root,
-                FieldConverters.bind(element, root),
-                allocator instanceof RegionAllocator cutter ? cutter : null);
+        return new RecordBatchWriter<>(allocator, root, FieldConverters.bind(element, root));
     }
 
     /**
@@ -91,11 +91,7 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
      * @throws ElementEncodingException as {@link #encode(List)}
      */
     public EncodedBatch encode(List<T> rows, SharedRegions regions) {
-        if (elements.differInSize()) {
-            for (T element : rows) {
-                elements.measure(element);
-            }
-        }
+        measure(rows);
         long planned = elements.plannedBytes(rows.size());
         Region region =
                 cutter == null || planned == FieldConverter.UNKNOWN
@@ -142,7 +138,26 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
         return EncodedBatch.inRegion(region, end - start);
     }
 
+    /** As {@link #encode(List)}, but for a reader in this process. */
+    public LentBatch lend(List<T> rows) {
+        measure(rows);
+        return write(rows, () -> LentBatch.of(root, allocator));
+    }
+
+    private void measure(List<T> rows) {
+        if (elements.differInSize()) {
+            for (T element : rows) {
+                elements.measure(element);
+            }
+        }
+    }
+
     private ArrowRecordBatch write(List<T> rows) {
+        return write(rows, unloader::getRecordBatch);
+    }
+
+    /** Writes the rows to the vectors and has a batch made of them. */
+    private <B> B write(List<T> rows, Supplier<B> batch) {
         int row = 0;
         try {
             elements.allocate(rows.size());
@@ -151,14 +166,14 @@ public final class RecordBatchWriter<T> implements AutoCloseable {
                 row++;
             }
             root.setRowCount(row);
-            return unloader.getRecordBatch();
+            return batch.get();
         } catch (FieldMisfitException e) {
             throw new ElementEncodingException(row, e.getMessage(), e);
         } catch (OversizedAllocationException | ArithmeticException e) {
             throw new ElementEncodingException(
                     row, "a column of the batch would hold more than 2 GiB", e);
         } finally {
-            // The encoded batch has its own references to the memory.
+            // The batch has its own references to the memory.
             root.clear();
         }
     }

@@ -36,6 +36,7 @@ class RandomElementsProperties {
         try (Codec<T> codec = new Codec<>(type)) {
             byte[] bytes = codec.encode(elements);
             Elements.assertEqual(codec.decode(bytes, rows.size()), rows);
+            Elements.assertEqual(codec.lend(elements), rows);
             ToLongFunction<T> size = RowSizes.estimator(type);
             long estimate = elements.stream().mapToLong(size).sum();
             assertThat(estimate).isBetween(0L, 8L * bytes.length);

@@ -30,6 +30,17 @@ class RoundTripTest {
 
     @ParameterizedTest
     @MethodSource("samples")
+    <T> void returnsWhatWasLent(Sample<T> sample) {
+        try (Codec<T> codec = new Codec<>(sample.type())) {
+            Elements.assertEqual(codec.lend(sample.rows()), sample.rows());
+            List<T> fewer = sample.rows().subList(0, 1);
+            Elements.assertEqual(codec.lend(fewer), fewer);
+            assertThat(codec.heldBytes()).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("samples")
     <T> void isReusableForBatchesOfOtherSizes(Sample<T> sample) {
         List<T> many = new ArrayList<>();
         for (int i = 0; i < 700; i++) {
