@@ -244,7 +244,7 @@ def test_a_refused_call_leaves_no_trace(
     assert configuration_of(environment) == before
 
 
-def test_thread_mode_is_refused(
+def test_an_unknown_execution_mode_is_refused(
     wait_batch: Any,
     environment: StreamExecutionEnvironment,
     builder: RecordingBuilder,
@@ -252,9 +252,9 @@ def test_thread_mode_is_refused(
 ) -> None:
     j_util = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil
     j_util.getEnvironmentConfig(environment._j_stream_execution_environment).setString(
-        "python.execution-mode", "thread"
+        "python.execution-mode", "fibre"
     )
-    with pytest.raises(UnsupportedEnvironmentError, match="'thread' mode"):
+    with pytest.raises(UnsupportedEnvironmentError, match="'fibre'"):
         wait_batch(numbers, Identity(), Time.seconds(30), 32)
     assert builder.calls == {}
 

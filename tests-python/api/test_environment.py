@@ -9,12 +9,12 @@ import pytest
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink_async_batch import UnsupportedEnvironmentError
-from pyflink_async_batch._graph import bundled_jar
+from pyflink_async_batch._graph import bundled_jar, execution_environment
 from pyflink_async_batch._graph.bundled_jar import add_bundled_jar, bundled_jar_url
 from pyflink_async_batch._graph.execution_environment import (
     default_to_this_interpreter,
     environment_configuration,
-    refuse_thread_mode,
+    require_usable_execution_mode,
 )
 from pyflink_async_batch._graph.pyflink_version import require_supported_pyflink
 
@@ -116,16 +116,48 @@ class TestInterpreter:
         assert not j_configuration.containsKey(self.KEY)
 
 
-def test_thread_mode_is_refused(j_configuration: Any) -> None:
-    refuse_thread_mode(j_configuration)
-    j_configuration.setString("python.execution-mode", "process")
-    refuse_thread_mode(j_configuration)
-    j_configuration.setString("python.execution-mode", "thread")
-    with pytest.raises(
-        UnsupportedEnvironmentError,
-        match=r"still not supported for 'thread' mode: 'python.execution-mode' must be 'process'",
-    ):
-        refuse_thread_mode(j_configuration)
+class TestTheExecutionMode:
+    KEY = "python.execution-mode"
+
+    @pytest.mark.parametrize("mode", ["process", "thread"])
+    def test_is_one_of_pyflinks(self, j_configuration: Any, mode: str) -> None:
+        require_usable_execution_mode(j_configuration)
+        j_configuration.setString(self.KEY, mode)
+        require_usable_execution_mode(j_configuration)
+
+    @pytest.mark.parametrize("mode", ["Thread", "multi-thread", ""])
+    def test_is_no_other(self, j_configuration: Any, mode: str) -> None:
+        j_configuration.setString(self.KEY, mode)
+        with pytest.raises(
+            UnsupportedEnvironmentError,
+            match=f"'python.execution-mode' must be 'process' or 'thread', got '{mode}'",
+        ):
+            require_usable_execution_mode(j_configuration)
+
+    def test_needs_pemja_to_be_thread(
+        self, j_configuration: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(execution_environment, "find_spec", lambda name: None)
+        require_usable_execution_mode(j_configuration)
+        j_configuration.setString(self.KEY, "thread")
+        with pytest.raises(UnsupportedEnvironmentError, match="pemja"):
+            require_usable_execution_mode(j_configuration)
+
+    def test_needs_linux_to_be_thread(
+        self, j_configuration: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "platform", "darwin")
+        j_configuration.setString(self.KEY, "thread")
+        with pytest.raises(UnsupportedEnvironmentError, match="Linux only, this is 'darwin'"):
+            require_usable_execution_mode(j_configuration)
+
+    def test_of_a_remote_job_is_for_its_task_managers_to_judge(
+        self, j_configuration: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "platform", "darwin")
+        j_configuration.setString("execution.target", "remote")
+        j_configuration.setString(self.KEY, "thread")
+        require_usable_execution_mode(j_configuration)
 
 
 @pytest.mark.parametrize("version", ["2.3.0", "2.3.1", "2.3.12", "2.3", "2.3.dev0"])

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Sequence
 
 import pyflink
 
@@ -38,7 +38,11 @@ def _free_port() -> int:
 class SessionCluster:
     """One JobManager and one TaskManager with two slots, all on loopback, on ports of their own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, thread_mode: bool = False) -> None:
+        """
+        :param thread_mode: whether the cluster is set up for Python functions in its TaskManager.
+        """
+        self._thread_mode = thread_mode
         self.rest_port = _free_port()
         self._pid_directory = directory
         self.temporary = directory / "tmp"
@@ -56,6 +60,8 @@ class SessionCluster:
             "FLINK_LOG_DIR": str(self.logs),
             "FLINK_PID_DIR": str(directory),
         }
+        if thread_mode:
+            self.environment["FLINK_LIB_DIR"] = str(_lib_with_pemja(directory))
 
     def _configure(self, file: Path) -> None:
         default = file.read_text(encoding="utf-8")
@@ -79,6 +85,11 @@ class SessionCluster:
             "rest.port: %d" % self.rest_port,
             "io.tmp.dirs: %s" % self.temporary,
         ]
+        if self._thread_mode:
+            lines += [
+                "python.execution-mode: thread",
+                "classloader.parent-first-patterns.additional: pemja.",
+            ]
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def start(self) -> None:
@@ -109,8 +120,14 @@ class SessionCluster:
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.loads(response.read())
 
-    def flink_run(self, job: str, *arguments: str, detached: bool = False) -> str:
-        """Runs ``flink run`` and gives what it printed."""
+    def flink_run(
+        self, job: str, *arguments: str, detached: bool = False, program: Sequence[str] = ()
+    ) -> str:
+        """
+        Runs ``flink run`` and gives what it printed.
+
+        :param program: arguments for the job itself.
+        """
         command = [
             str(FLINK_HOME / "bin" / "flink"),
             "run",
@@ -120,6 +137,7 @@ class SessionCluster:
             *arguments,
             "-py",
             str(JOBS / job),
+            *program,
         ]
         done = subprocess.run(
             command,
@@ -141,6 +159,24 @@ class SessionCluster:
     def state(self, job: str) -> str:
         return str(self.rest("/jobs/%s" % job)["state"])
 
+    def metric(self, job: str, name: str) -> list[float]:
+        """The values of a metric of the job's only vertex; empty if there is none yet."""
+        (vertex,) = (v["id"] for v in self.rest("/jobs/%s" % job)["vertices"])
+        path = "/jobs/%s/vertices/%s/subtasks/metrics" % (job, vertex)
+        names = [m["id"] for m in self.rest(path) if m["id"].endswith("." + name)]
+        if not names:
+            return []
+        return [m["max"] for m in self.rest("%s?get=%s" % (path, names[0]))]
+
+    def job_class_loaders(self) -> int:
+        """How many class loaders of jobs the TaskManager still has, after a collection."""
+        pid = str(self.task_manager())
+        subprocess.run(["jcmd", pid, "GC.run"], check=True, stdout=subprocess.DEVNULL)
+        statistics = subprocess.run(
+            ["jcmd", pid, "VM.classloader_stats"], check=True, stdout=subprocess.PIPE
+        )
+        return statistics.stdout.count(b"ChildFirstClassLoader")
+
     def task_manager(self) -> int:
         """The process id of the TaskManager."""
         (file,) = self._pid_directory.glob("flink-*-taskexecutor.pid")
@@ -154,6 +190,15 @@ class SessionCluster:
         """The process ids of all workers of this cluster."""
         parent = self.task_manager()
         return [pid for pid in _children(parent) if "_worker.entrypoint" in _command_line(pid)]
+
+
+def _lib_with_pemja(directory: Path) -> Path:
+    """Flink's jars, and that of PyFlink beside them, as the documentation of the mode asks for."""
+    lib = directory / "lib"
+    lib.mkdir()
+    for jar in [*(FLINK_HOME / "lib").glob("*.jar"), *(FLINK_HOME / "opt").glob("flink-python*")]:
+        (lib / jar.name).symlink_to(jar)
+    return lib
 
 
 def _command_line(pid: int) -> str:

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -107,19 +106,20 @@ def test_what_the_function_logs_and_prints_is_in_the_log_of_the_task_manager(
 def test_metrics_of_the_function_and_of_the_operator_are_metrics_of_flink(
     cluster: SessionCluster, endless: str
 ) -> None:
-    (vertex,) = (v["id"] for v in cluster.rest("/jobs/%s" % endless)["vertices"])
-    path = "/jobs/%s/vertices/%s/subtasks/metrics" % (endless, vertex)
+    until(lambda: cluster.metric(endless, "answer") == [42], "the gauge")
+    until(lambda: [v for v in cluster.metric(endless, "calls") if v > 10], "the counter's growth")
+    until(lambda: cluster.metric(endless, "inflightBatches") == [10], "the operator's gauge")
+    until(
+        lambda: [v for v in cluster.metric(endless, "totalBatchesProcessed") if v > 0],
+        "the operator's counter",
+    )
 
-    def values(suffix: str) -> list[float]:
-        names = [m["id"] for m in cluster.rest(path) if m["id"].endswith("." + suffix)]
-        if not names:
-            return []
-        return [m["max"] for m in cluster.rest("%s?get=%s" % (path, names[0]))]
 
-    assert until(lambda: values("answer"), "the gauge") == [42]
-    until(lambda: [v for v in values("calls") if v > 10], "the counter's growth")
-    until(lambda: values("inflightBatches") == [10], "the operator's gauge")
-    until(lambda: [v for v in values("totalBatchesProcessed") if v > 0], "the operator's counter")
+def test_thread_mode_is_refused_where_jobs_bring_pemja_themselves(cluster: SessionCluster) -> None:
+    with pytest.raises(
+        AssertionError, match="'classloader.parent-first-patterns.additional: pemja"
+    ):
+        cluster.flink_run("bounded.py", *PYTHON, program=["python.execution-mode=thread"])
 
 
 def test_nothing_listens_on_another_address_than_loopback(
@@ -258,17 +258,9 @@ def test_finished_jobs_release_their_classes(cluster: SessionCluster) -> None:
     for _ in range(6):
         cluster.flink_run("bounded.py", *PYTHON)
 
-    def class_loaders() -> int:
-        pid = str(cluster.task_manager())
-        subprocess.run(["jcmd", pid, "GC.run"], check=True, stdout=subprocess.DEVNULL)
-        statistics = subprocess.run(
-            ["jcmd", pid, "VM.classloader_stats"], check=True, stdout=subprocess.PIPE
-        )
-        return statistics.stdout.count(b"ChildFirstClassLoader")
-
     # The JVM itself keeps some of the last: caches that hold what they saw last, such as that of
     # the records' methods, and compiled code of threads that wait in it. That does not add up.
-    until(lambda: class_loaders() <= 3, "the release of the jobs' class loaders")
+    until(lambda: cluster.job_class_loaders() <= 3, "the release of the jobs' class loaders")
 
 
 def test_a_task_manager_that_is_killed_leaves_nothing_behind(

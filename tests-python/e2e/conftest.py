@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 import cloudpickle
 import pytest
 from py4j.protocol import Py4JJavaError
-from pyflink.common import Types, WatermarkStrategy
+from pyflink.common import Configuration, Types, WatermarkStrategy
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 
@@ -22,11 +22,49 @@ from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 HANG_SECONDS = 120
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "process_mode: about worker processes; not run where Python is in the JVM"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and item.get_closest_marker("timeout") is None:
+    ours = [item for item in items if here in item.path.parents]
+    for item in ours:
+        if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(HANG_SECONDS))
+    left_out = [item for item in ours if _is_left_out(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if parameters.get("execution_mode") != "thread":
+        return False
+    # Which order results leave in is the operator's doing: it knows nothing of the mode.
+    return (
+        item.get_closest_marker("process_mode") is not None
+        or parameters.get("ordering") == "ordered"
+    )
+
+
+@pytest.fixture(params=["process", "thread"])
+def execution_mode(request: Any) -> str:
+    """Each test runs in both of Python's execution modes, unless it is marked ``process_mode``."""
+    return str(request.param)
+
+
+@pytest.fixture
+def environment(execution_mode: str) -> Iterator[StreamExecutionEnvironment]:
+    """An environment of its own for each test, in the one JVM of the test session."""
+    configuration = Configuration()
+    configuration.set_string("parallelism.default", "1")
+    configuration.set_string("python.execution-mode", execution_mode)
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    yield environment
+    environment.close()
 
 
 @pytest.fixture(autouse=True)

@@ -62,7 +62,13 @@ class FailsOnceAfterCheckpoints(AsyncBatchFunction[int, int]):
 
 
 @pytest.mark.parametrize("unaligned", [False, True], ids=["aligned", "unaligned"])
-@pytest.mark.parametrize("kill", [False, True], ids=["exception", "kill"])
+@pytest.mark.parametrize(
+    "kill",
+    [
+        pytest.param(False, id="exception"),
+        pytest.param(True, id="kill", marks=pytest.mark.process_mode),
+    ],
+)
 def test_every_element_has_one_result_after_a_failure(
     wait_batch: Any,
     ordering: str,

@@ -88,6 +88,22 @@ def test_no_exception_makes_a_job_hang(
     assert shown in failure_of(stream)
 
 
+def test_a_task_that_ends_the_event_loop_fails_the_job(
+    wait_batch: Any, numbers: Any, failure_of: Any
+) -> None:
+    class Exiting(AsyncBatchFunction[int, int]):
+        async def async_invoke_batch(self, inputs: list[int]) -> list[int]:
+            async def leave() -> None:
+                raise SystemExit(3)
+
+            self.task = asyncio.create_task(leave())
+            await asyncio.Event().wait()
+            return inputs
+
+    stream = wait_batch(numbers(10), Exiting(), TIMEOUT, 4, output_type=Types.LONG())
+    assert "SystemExit: 3" in failure_of(stream)
+
+
 def test_an_exception_in_open_fails_the_job(wait_batch: Any, numbers: Any, failure_of: Any) -> None:
     class CannotOpen(AsyncBatchFunction[int, int]):
         def open(self, runtime_context: Any) -> None:
@@ -380,6 +396,7 @@ class DiesAt(AsyncBatchFunction[int, int]):
         return inputs
 
 
+@pytest.mark.process_mode
 def test_the_death_of_the_worker_fails_the_job_with_its_exit_status(
     wait_batch: Any, numbers: Any, failure_of: Any
 ) -> None:

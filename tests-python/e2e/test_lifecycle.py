@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyflink
 import pytest
 from py4j.protocol import Py4JJavaError
 from pyflink.common import Configuration, Time, Types
@@ -106,15 +107,18 @@ class Reporting(AsyncBatchFunction[Any, Any]):
 
 
 def test_a_worker_opens_once_and_closes_once(
-    wait_batch: Any, numbers: Any, collect: Any, report: Any
+    wait_batch: Any, numbers: Any, collect: Any, report: Any, execution_mode: str
 ) -> None:
     stream = wait_batch(numbers(100), Reporting(report.path), TIMEOUT, 8, output_type=Types.LONG())
     collect(stream)
     opened, closed = (line.split() for line in report.lines())
     assert (opened[0], closed[0]) == ("open", "close")
     assert opened[1] == closed[1]
-    # A process of its own, not a thread of the client as in PyFlink's loopback mode.
+    # In process mode it is a process of its own, not a thread of the client as in PyFlink's
+    # loopback mode.
+    jvm = get_gateway().jvm.java.lang.ProcessHandle.current().pid()
     assert int(opened[1]) != os.getpid()
+    assert (int(opened[1]) == jvm) == (execution_mode == "thread")
 
 
 def test_close_runs_when_the_function_fails(
@@ -155,6 +159,7 @@ def test_changed_inputs_change_nothing_else(
     assert sorted(list(result) for result in collect(stream)) == rows
 
 
+@pytest.mark.process_mode
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 def test_cancelling_a_job_leaves_nothing_behind(
     wait_batch: Any,
@@ -242,21 +247,23 @@ def run_job(directory: Path, body: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_job_runs_without_an_activated_environment(tmp_path: Path) -> None:
+def test_a_job_runs_without_an_activated_environment(execution_mode: str, tmp_path: Path) -> None:
     done = run_job(
         tmp_path,
-        """
-        from pyflink.common import Time, Types
+        f"""
+        from pyflink.common import Configuration, Time, Types
         from pyflink.datastream import StreamExecutionEnvironment
         from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
 
         class Interpreter(AsyncBatchFunction):
             async def async_invoke_batch(self, inputs):
-                import sys
-                return [sys.executable] * len(inputs)
+                import pyflink
+                return [pyflink.__file__] * len(inputs)
 
         if __name__ == "__main__":
-            env = StreamExecutionEnvironment.get_execution_environment()
+            conf = Configuration()
+            conf.set_string("python.execution-mode", "{execution_mode}")
+            env = StreamExecutionEnvironment.get_execution_environment(conf)
             ds = AsyncDataStream.ordered_wait_batch(
                 env.from_collection([1], Types.INT()), Interpreter(), Time.seconds(30), 8,
                 output_type=Types.STRING())
@@ -264,9 +271,10 @@ def test_a_job_runs_without_an_activated_environment(tmp_path: Path) -> None:
                 print("interpreter", list(results))
         """,
     )
-    assert f"interpreter ['{sys.executable}']" in done.stdout, done.stderr
+    assert f"interpreter ['{pyflink.__file__}']" in done.stdout, done.stderr
 
 
+@pytest.mark.process_mode
 def test_the_users_interpreter_is_used(
     wait_batch: Any,
     environment: StreamExecutionEnvironment,

@@ -13,7 +13,7 @@ from pyflink_async_batch._graph.bundled_jar import add_bundled_jar
 from pyflink_async_batch._graph.execution_environment import (
     default_to_this_interpreter,
     environment_configuration,
-    refuse_thread_mode,
+    require_usable_execution_mode,
 )
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
 from pyflink_async_batch._graph.function_payload import (
@@ -301,7 +301,7 @@ def _wait_batch(
     j_configuration = environment_configuration(
         data_stream._j_data_stream.getExecutionEnvironment()
     )
-    refuse_thread_mode(j_configuration)
+    require_usable_execution_mode(j_configuration)
     payload = pickled_function(function)
     pickled_strategy = pickled_retry_strategy(retry_strategy)
 

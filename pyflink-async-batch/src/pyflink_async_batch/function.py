@@ -32,10 +32,11 @@ class AsyncBatchFunction(Function, Generic[IN, OUT]):  # type: ignore[misc]
         ...     batch_timeout=Time.milliseconds(100), output_type=Types.FLOAT())
 
     An instance is pickled when it is handed to
-    :class:`~pyflink_async_batch.AsyncDataStream` and unpickled in one worker process for each
-    parallel subtask. What cannot be pickled belongs in :func:`open`.
+    :class:`~pyflink_async_batch.AsyncDataStream` and unpickled once for each parallel subtask, in a
+    worker process of its own, or inside the TaskManager where ``python.execution-mode`` is
+    'thread'. What cannot be pickled belongs in :func:`open`.
 
-    **Threading.** Every method is called on the one thread of its worker, which runs one event
+    **Threading.** Every method is called on the one thread of its subtask, which runs one event
     loop: several coroutines of :func:`async_invoke_batch` are in flight at a time, but only one
     of them runs at any moment, so they may share attributes without a lock as long as no
     ``await`` stands between reading and writing one. Nothing may block the event loop: while

@@ -1,6 +1,7 @@
 """What a batched async function asks of the execution environment."""
 
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 from pyflink.java_gateway import get_gateway
@@ -18,18 +19,28 @@ def environment_configuration(j_environment: Any) -> Any:
     return j_config_util.getEnvironmentConfig(j_environment)
 
 
-def refuse_thread_mode(j_configuration: Any) -> None:
+def require_usable_execution_mode(j_configuration: Any) -> None:
     """
-    :raises UnsupportedEnvironmentError: The job's Python functions are to run in threads of the
-                                         TaskManager.
+    :raises UnsupportedEnvironmentError: ``python.execution-mode`` is unknown, or is 'thread' and
+                                         the job runs inside this process's JVM, where that
+                                         cannot work. On a cluster its TaskManagers will tell.
     """
-    options = get_gateway().jvm.org.apache.flink.python.PythonOptions
-    mode = j_configuration.get(options.PYTHON_EXECUTION_MODE)
-    if mode == "thread":
+    option = get_gateway().jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE
+    mode = j_configuration.get(option)
+    if mode not in ("process", "thread"):
         raise UnsupportedEnvironmentError(
-            "AsyncBatchFunction is still not supported for 'thread' mode: "
-            f"'{options.PYTHON_EXECUTION_MODE.key()}' must be 'process', got '{mode}'."
+            f"'{option.key()}' must be 'process' or 'thread', got '{mode}'."
         )
+    if mode == "thread" and is_local_deployment(j_configuration):
+        if sys.platform != "linux":
+            raise UnsupportedEnvironmentError(
+                f"'{option.key()}' can be 'thread' on Linux only, this is '{sys.platform}'."
+            )
+        if find_spec("pemja") is None:
+            raise UnsupportedEnvironmentError(
+                f"'{option.key()}' can be 'thread' only where pemja is installed, which "
+                "apache-flink brings: install it with pip install 'apache-flink>=2.3,<2.4'."
+            )
 
 
 def default_to_this_interpreter(j_configuration: Any) -> None:

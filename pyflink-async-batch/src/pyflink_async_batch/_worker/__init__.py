@@ -1,4 +1,5 @@
 """
-What runs in a worker process: the entry point that the operator starts, the batch channel, and the
-event loop that runs the user's coroutines. Never imported by a client.
+What runs where the user's function does, in a worker process or in the interpreter of a JVM: the
+entry points, the ways of the batches, and the event loop that runs the user's coroutines. Never
+imported by a client.
 """

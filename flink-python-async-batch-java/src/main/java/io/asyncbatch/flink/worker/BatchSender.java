@@ -136,7 +136,13 @@ final class BatchSender<IN> implements AutoCloseable {
             if (held > 0) {
                 return false;
             }
-            batch.whenRefused().accept(tooLarge(batch, e));
+            batch.whenRefused()
+                    .accept(
+                            noMemory(
+                                    functionName,
+                                    batch.inputs().size(),
+                                    limits.maxBytesInFlight(),
+                                    e));
             return true;
         }
         if (body.byteCount() > limits.maxFrameBytes()) {
@@ -184,11 +190,13 @@ final class BatchSender<IN> implements AutoCloseable {
                         + maxFrameBytes);
     }
 
-    private IOException tooLarge(Unsent<IN> batch, OutOfMemoryException cause) {
+    /** Why a batch finds no memory, whichever way batches travel. */
+    static IOException noMemory(
+            String functionName, int rowCount, long maxBytesInFlight, OutOfMemoryException cause) {
         return new IOException(
-                describe(functionName, batch.inputs().size())
+                describe(functionName, rowCount)
                         + " takes more memory than there is for all batches: max_bytes_in_flight="
-                        + limits.maxBytesInFlight(),
+                        + maxBytesInFlight,
                 cause);
     }
 

@@ -60,4 +60,9 @@ final class FunctionDescription {
         listener.loopbackPort().ifPresent(channel::setLoopbackPort);
         return channel.build();
     }
+
+    /** Without an address, for who is reached in this process. */
+    static BatchChannel describe(long maxFrameBytes) {
+        return BatchChannel.newBuilder().setMaxFrameBytes(maxFrameBytes).build();
+    }
 }

@@ -4,10 +4,12 @@ import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.python.PythonOptions;
 
 /**
- * Creates the invoker that runs a Python function in a worker process. Immutable; travels with the
- * job graph.
+ * Creates the invoker that runs a Python function in a worker process, or in a thread of this one,
+ * as PyFlink's option says. Immutable; travels with the job graph.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -38,7 +40,19 @@ public final class PythonInvokerFactory<IN, OUT> implements BatchInvokerFactory<
 
     @Override
     public BatchInvoker<IN, OUT> createInvoker() {
-        return new PythonProcessInvoker<>(
-                function, inputType, outputType, configuration.get(), limits);
+        Configuration options = configuration.get();
+        String mode = options.get(PythonOptions.PYTHON_EXECUTION_MODE);
+        return switch (mode) {
+            case "process" ->
+                    new PythonProcessInvoker<>(function, inputType, outputType, options, limits);
+            case "thread" ->
+                    new PythonThreadInvoker<>(function, inputType, outputType, options, limits);
+            default ->
+                    throw new IllegalArgumentException(
+                            PythonOptions.PYTHON_EXECUTION_MODE.key()
+                                    + " must be 'process' or 'thread', got '"
+                                    + mode
+                                    + "'");
+        };
     }
 }

@@ -6,7 +6,7 @@ import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * A Python worker ended, or left its batch channel, while it was needed. The message tells its exit
- * status and the end of what it printed and logged.
+ * status and the end of what it printed and logged; of a worker that is a thread, why it ended.
  */
 @PublicEvolving
 public final class PythonWorkerDiedException extends Exception {
@@ -27,6 +27,18 @@ public final class PythonWorkerDiedException extends Exception {
                         + batchesInFlight
                         + " batches in flight"
                         + process.describeOutput(),
+                cause);
+    }
+
+    /** For Python in this process. */
+    PythonWorkerDiedException(String functionName, int batchesInFlight, @Nullable Throwable cause) {
+        super(
+                "The Python thread of "
+                        + functionName
+                        + " ended with "
+                        + batchesInFlight
+                        + " batches in flight"
+                        + (cause == null ? "" : ": " + cause.getMessage()),
                 cause);
     }
 }
