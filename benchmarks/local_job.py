@@ -23,7 +23,7 @@ from pyflink.datastream.connectors.base import Sink, Source
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.java_gateway import get_gateway
 
-WARM_UP_SECONDS = 3.0
+WARM_UP_SECONDS = 12.0
 WINDOW_SECONDS = 5.0
 
 _ENDLESS = 2**62

@@ -41,6 +41,7 @@ def jvm() -> int:
     return int(get_gateway().jvm.java.lang.ProcessHandle.current().pid())
 
 
+@pytest.mark.process_mode
 @pytest.mark.parametrize(
     ("threshold", "mappings"), [(1, 2), (10_000, 2), (OFF, 0)], ids=["all", "large", "none"]
 )
@@ -55,6 +56,7 @@ def test_large_elements_arrive_as_they_were(
     assert shared_mappings(jvm()) == []
 
 
+@pytest.mark.process_mode
 def test_more_than_fits_into_shared_memory_takes_the_socket(
     wait_batch: Any, numbers: Any, collect: Any
 ) -> None:
@@ -103,6 +105,7 @@ def test_bytes_in_flight_are_bounded(wait_batch: Any, numbers: Any, collect: Any
     assert max(collect(stream)) <= 3
 
 
+@pytest.mark.process_mode
 def test_a_killed_worker_leaves_no_shared_memory(
     wait_batch: Any, numbers: Any, failure_of: Any
 ) -> None:
@@ -122,6 +125,7 @@ def test_a_killed_worker_leaves_no_shared_memory(
     assert set(os.listdir("/dev/shm")) == before
 
 
+@pytest.mark.process_mode
 def test_a_cancelled_job_leaves_no_shared_memory(
     wait_batch: Any, numbers: Any, environment: Any, signal: Any
 ) -> None:
