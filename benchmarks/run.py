@@ -1,8 +1,8 @@
 """Runs the benchmarks; writes ``results.json``, ``results.md`` and the plots beside this file.
 
 ``python benchmarks/run.py`` runs all of them and brings the tables in ``docs/performance.md`` up to
-date; names on the command line choose some, whose results are only printed. The exit status tells
-whether every target was met.
+date; names on the command line choose some, the lines of the others then stay as they are. The exit
+status tells whether every target was met.
 """
 
 import argparse
@@ -39,20 +39,29 @@ def main() -> int:
     unknown = sorted(set(names) - set(_BENCHMARKS))
     if unknown:
         parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(_BENCHMARKS)}")
+    lines = _lines_before() if names != _BENCHMARKS else {}
+    not_measured: Dict[str, str] = {
+        who: why
+        for who, why in lines.pop(results_table.RUN, {}).get("not_measured", {}).items()
+        if who.split(",")[0] not in names
+    }
     results: List[Result] = []
-    not_measured: Dict[str, str] = {}
     for name in names:
         print(f"== {name}", flush=True)
         judgement = judgement_of([str(_HERE / f"{name}.py")])
         results.extend(judgement.results)
         not_measured.update({f"{name}, {who}": why for who, why in judgement.not_measured.items()})
-    lines: Dict[str, Any] = {results_table.RUN: _run(not_measured)}
     lines.update({result.name: result.as_json() for result in results})
-    if names == _BENCHMARKS:
-        _write(lines)
+    lines = {results_table.RUN: _run(not_measured), **lines}
+    _write(lines)
     print(results_table.results(lines))
     print(results_table.where(lines[results_table.RUN]))
     return 0 if all(result.met for result in results) else 1
+
+
+def _lines_before() -> Dict[str, Any]:
+    path = results_table.RESULTS_JSON
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def _write(lines: Mapping[str, Any]) -> None:
