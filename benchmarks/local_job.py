@@ -28,6 +28,8 @@ WINDOW_SECONDS = 5.0
 
 _ENDLESS = 2**62
 _POLL_SECONDS = 0.1
+# A few of the fetcher's update intervals, and more than a fetch takes.
+_FETCH_SECONDS = 0.5
 _GIVE_UP_SECONDS = 240.0
 _SINK_ROWS = re.compile(r"^0\.(.*Writer\.numRecordsIn)$")
 
@@ -150,9 +152,9 @@ class RunningJob:
                     raise TimeoutError(f"no row reached the sink in {_GIVE_UP_SECONDS:.0f} s")
                 time.sleep(_POLL_SECONDS)
             time.sleep(warm_up)
-            first, opened = self.sink_rows(), time.monotonic()
+            first, opened = self._sink_rows_now()
             time.sleep(seconds)
-            last, closed = self.sink_rows(), time.monotonic()
+            last, closed = self._sink_rows_now()
         except (urllib.error.URLError, ConnectionError):
             self.wait()  # raises what ended the job, and with it its cluster
             raise
@@ -160,6 +162,16 @@ class RunningJob:
         if last == first:
             raise RuntimeError(f"no row reached the sink for seconds={seconds}")
         return (last - first) / (closed - opened)
+
+    def _sink_rows_now(self) -> Tuple[int, float]:
+        """Returns the rows at the sink and when they were counted.
+
+        Flink answers with what it knew before the question, and asks the TaskManagers only then.
+        """
+        self.sink_rows()
+        counted = time.monotonic()
+        time.sleep(_FETCH_SECONDS)
+        return self.sink_rows(), counted
 
     def wait(self) -> None:
         self.client.get_job_execution_result().result()
