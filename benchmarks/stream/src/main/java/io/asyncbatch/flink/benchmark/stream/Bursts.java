@@ -18,33 +18,38 @@ public final class Bursts<S extends SourceSplit> implements RateLimiterStrategy<
     private static final long serialVersionUID = 1L;
 
     private final int rows;
+    private final int quickBursts;
+    private final long quickIntervalNanos;
     private final long intervalNanos;
 
     /**
      * @param rows of a burst
-     * @param intervalMillis from the beginning of a burst to that of the next
+     * @param quickBursts how many come first, in less time, until the code they run is compiled
+     * @param quickIntervalMillis from the beginning of such a burst to that of the next
+     * @param intervalMillis from the beginning of a later burst to that of the next
      */
-    public Bursts(int rows, long intervalMillis) {
+    public Bursts(int rows, int quickBursts, long quickIntervalMillis, long intervalMillis) {
         this.rows = rows;
+        this.quickBursts = quickBursts;
+        this.quickIntervalNanos = TimeUnit.MILLISECONDS.toNanos(quickIntervalMillis);
         this.intervalNanos = TimeUnit.MILLISECONDS.toNanos(intervalMillis);
     }
 
     @Override
     public RateLimiter<S> createRateLimiter(int parallelism) {
-        return new Limiter<>(rows, intervalNanos);
+        return new Limiter<>(this);
     }
 
     /** One reader's pace. Owned by the source's task thread. */
     private static final class Limiter<S extends SourceSplit> implements RateLimiter<S> {
 
-        private final int rows;
-        private final long intervalNanos;
+        private final Bursts<S> pace;
         private long nextBurst = System.nanoTime();
+        private int bursts;
         private int left;
 
-        private Limiter(int rows, long intervalNanos) {
-            this.rows = rows;
-            this.intervalNanos = intervalNanos;
+        private Limiter(Bursts<S> pace) {
+            this.pace = pace;
         }
 
         @Override
@@ -53,11 +58,15 @@ public final class Bursts<S extends SourceSplit> implements RateLimiterStrategy<
                 left -= count;
                 return CompletableFuture.completedFuture(null);
             }
-            left = rows - count;
+            left = pace.rows - count;
             long now = System.nanoTime();
             long wait = nextBurst - now;
             // A burst that comes too late moves the ones after it; they do not crowd together.
-            nextBurst = Math.max(nextBurst, now) + intervalNanos;
+            nextBurst =
+                    Math.max(nextBurst, now)
+                            + (bursts++ < pace.quickBursts
+                                    ? pace.quickIntervalNanos
+                                    : pace.intervalNanos);
             if (wait <= 0) {
                 return CompletableFuture.completedFuture(null);
             }
