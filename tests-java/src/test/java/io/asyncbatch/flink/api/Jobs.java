@@ -22,12 +22,12 @@ import org.apache.flink.util.CloseableIterator;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.NumberSequenceIterator;
 
-/** What the jobs of these tests have in common. */
-final class Jobs {
+/** What jobs under test have in common. */
+public final class Jobs {
 
     private Jobs() {}
 
-    static MiniClusterExtension cluster(int slots) {
+    public static MiniClusterExtension cluster(int slots) {
         return new MiniClusterExtension(
                 new MiniClusterResourceConfiguration.Builder()
                         .setNumberTaskManagers(1)
@@ -36,7 +36,7 @@ final class Jobs {
     }
 
     /** A failure ends the job, where checkpointing would have Flink restart it without end. */
-    static StreamExecutionEnvironment environment(Configuration configuration) {
+    public static StreamExecutionEnvironment environment(Configuration configuration) {
         configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(configuration);
@@ -44,12 +44,12 @@ final class Jobs {
         return env;
     }
 
-    static StreamExecutionEnvironment environment() {
+    public static StreamExecutionEnvironment environment() {
         return environment(new Configuration());
     }
 
     /** Batches that close when they are full, and calls that have all the time they need. */
-    static AsyncBatchOptions.Builder batchesOf(int rows) {
+    public static AsyncBatchOptions.Builder batchesOf(int rows) {
         return AsyncBatchOptions.builder(rows, Duration.ofHours(1));
     }
 
@@ -57,12 +57,12 @@ final class Jobs {
      * Waits until Flink has noticed that all tasks run, which may be after they began to: it takes
      * no savepoint before.
      */
-    static void awaitRunning(MiniCluster cluster, JobClient job) throws Exception {
+    public static void awaitRunning(MiniCluster cluster, JobClient job) throws Exception {
         CommonTestUtils.waitForAllTaskRunning(cluster, job.getJobID(), false);
     }
 
     /** Runs the job to its end. */
-    static <T> List<T> collect(DataStream<T> stream) throws Exception {
+    public static <T> List<T> collect(DataStream<T> stream) throws Exception {
         List<T> results = new ArrayList<>();
         try (CloseableIterator<T> output = stream.executeAndCollect()) {
             output.forEachRemaining(results::add);
@@ -71,7 +71,7 @@ final class Jobs {
     }
 
     /** Runs the job to its failure, whose causes must hold the text. */
-    static void assertFailsWith(String text, DataStream<?> stream) {
+    public static void assertFailsWith(String text, DataStream<?> stream) {
         Throwable failure = catchThrowable(() -> collect(stream));
         assertThat(failure).isNotNull();
         assertThat(ExceptionUtils.findThrowableWithMessage(failure, text))
@@ -85,7 +85,7 @@ final class Jobs {
      * the task failed.
      */
     @SuppressWarnings("deprecation")
-    static DataStream<Long> numbers(long from, long to) {
+    public static DataStream<Long> numbers(long from, long to) {
         return environment()
                 .addSource(
                         new FromIteratorFunction<>(new NumberSequenceIterator(from, to)),

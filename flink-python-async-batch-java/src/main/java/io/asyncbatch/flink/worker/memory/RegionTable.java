@@ -2,16 +2,18 @@ package io.asyncbatch.flink.worker.memory;
 
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Which parts of a piece of memory are taken. Always gives out the lowest part that is large
  * enough, so that as few pages as possible are ever touched, and those again and again. Not
  * thread-safe.
  */
-final class RegionTable {
+@Internal
+public final class RegionTable {
 
     /** Regions begin and end at pages, so that no two processes write to one. */
-    static final long PAGE_BYTES = 4096;
+    public static final long PAGE_BYTES = 4096;
 
     private final TreeMap<Long, Long> free = new TreeMap<>();
     private final TreeMap<Long, Long> taken = new TreeMap<>();
@@ -20,7 +22,7 @@ final class RegionTable {
     /**
      * @param bytes size of the memory, a multiple of {@link #PAGE_BYTES}
      */
-    RegionTable(long bytes) {
+    public RegionTable(long bytes) {
         if (bytes < PAGE_BYTES || bytes % PAGE_BYTES != 0) {
             throw new IllegalArgumentException("bytes must be pages, got " + bytes);
         }
@@ -30,7 +32,7 @@ final class RegionTable {
     /**
      * @return where a region of at least so many bytes begins, or -1 if there is none
      */
-    long take(long bytes) {
+    public long take(long bytes) {
         long size = Math.max(1, (bytes + PAGE_BYTES - 1) / PAGE_BYTES) * PAGE_BYTES;
         for (Map.Entry<Long, Long> part : free.entrySet()) {
             if (part.getValue() >= size) {
@@ -51,7 +53,7 @@ final class RegionTable {
     /**
      * @throws IllegalArgumentException if no region that is taken begins there
      */
-    void giveBack(long offset) {
+    public void giveBack(long offset) {
         Long size = taken.remove(offset);
         if (size == null) {
             throw new IllegalArgumentException("no region is taken at offset " + offset);
@@ -71,7 +73,7 @@ final class RegionTable {
         free.put(begin, bytes);
     }
 
-    long takenBytes() {
+    public long takenBytes() {
         return takenBytes;
     }
 }

@@ -1,0 +1,2 @@
+/** The sidecar's client and functions against a server that misbehaves on demand. */
+package io.asyncbatch.flink.sidecar;
