@@ -22,7 +22,8 @@ public final class Tensor {
      * @param shape the first dimension is the batch's; none is negative
      * @param contents from its position to its limit; not copied
      * @throws IllegalArgumentException if the contents do not have the size that shape and type ask
-     *     for. That the elements of {@link TensorDataType#BYTES} fit is seen when they are read.
+     *     for. Of {@link TensorDataType#BYTES} only that there is room for the elements' lengths is
+     *     seen here, the rest when they are read.
      */
     public Tensor(String name, TensorDataType dataType, long[] shape, ByteBuffer contents) {
         this.name = Objects.requireNonNull(name, "name");
@@ -30,8 +31,19 @@ public final class Tensor {
         this.shape = shape.clone();
         this.contents = contents.slice().asReadOnlyBuffer();
         long elements = elements(name, this.shape);
-        if (dataType != TensorDataType.BYTES) {
+        if (dataType == TensorDataType.BYTES) {
+            requirePrefixes(elements);
+        } else {
             requireSize(elements);
+        }
+    }
+
+    private void requirePrefixes(long elements) {
+        if (elements > contents.remaining() / Integer.BYTES) {
+            throw new IllegalArgumentException(
+                    "tensor '%s' of BYTES %s needs 4 bytes for the length of each of %d elements, its contents have %d bytes"
+                            .formatted(
+                                    name, Arrays.toString(shape), elements, contents.remaining()));
         }
     }
 

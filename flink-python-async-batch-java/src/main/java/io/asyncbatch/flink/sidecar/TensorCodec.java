@@ -35,7 +35,23 @@ public interface TensorCodec<IN, OUT> extends Serializable {
      */
     List<OUT> decode(List<Tensor> outputs, int records);
 
-    /** The outputs that {@link #decode} reads, which are asked for; all of the model's if empty. */
+    /**
+     * Decodes the outputs of one request, whose records are at hand. This is the one that functions
+     * call; a codec whose results hold parts of their records overrides it.
+     *
+     * @param outputs what the model returned, in the server's order; valid during the call only
+     * @param records those that were encoded, in that order
+     * @return one result a record, in the order of the records
+     * @throws IllegalArgumentException as {@link #decode(List, int)} does
+     */
+    default List<OUT> decode(List<Tensor> outputs, List<IN> records) {
+        return decode(outputs, records.size());
+    }
+
+    /**
+     * The outputs that {@link #decode(List, List)} reads, which are asked for; all of the model's
+     * if empty.
+     */
     default List<String> outputs() {
         return List.of();
     }

@@ -1,0 +1,70 @@
+package io.asyncbatch.flink.sidecar.codec;
+
+import io.asyncbatch.flink.sidecar.TensorDataType;
+import java.nio.ByteBuffer;
+
+/** Doubles. Stateless. */
+final class DoubleElements extends NumericElements<double[]> {
+
+    private static final long serialVersionUID = 1L;
+
+    DoubleElements() {
+        super(
+                double[].class,
+                types(TensorDataType.FP64, NumberConversion.FLOATING),
+                types(
+                        TensorDataType.FP64,
+                        TensorDataType.FP32,
+                        TensorDataType.FP16,
+                        TensorDataType.BF16,
+                        TensorDataType.INT8,
+                        TensorDataType.INT16,
+                        TensorDataType.INT32,
+                        TensorDataType.UINT8,
+                        TensorDataType.UINT16,
+                        TensorDataType.UINT32));
+    }
+
+    @Override
+    double[] allocate(int length) {
+        return new double[length];
+    }
+
+    @Override
+    int length(double[] array) {
+        return array.length;
+    }
+
+    @Override
+    void set(double[] array, int index, Object value) {
+        if (!(value instanceof Double element)) {
+            throw UnfitElementException.wrongClass(value, Double.class);
+        }
+        array[index] = element;
+    }
+
+    @Override
+    Object get(double[] array, int index) {
+        return array[index];
+    }
+
+    @Override
+    void copyIn(double[] array, ByteBuffer target) {
+        target.asDoubleBuffer().put(array);
+    }
+
+    @Override
+    void copyOut(ByteBuffer source, double[] array) {
+        source.asDoubleBuffer().get(array);
+    }
+
+    @Override
+    void convertIn(double[] array, int index, TensorDataType type, ByteBuffer target) {
+        NumberConversion.putFloating(target, type, array[index]);
+    }
+
+    @Override
+    void convertOut(ByteBuffer source, TensorDataType type, double[] array, int index) {
+        array[index] = NumberConversion.getFloating(source, type);
+    }
+}

@@ -1,0 +1,71 @@
+package io.asyncbatch.flink.sidecar.codec;
+
+import io.asyncbatch.flink.sidecar.TensorDataType;
+import java.nio.ByteBuffer;
+
+/** Ints. Stateless. */
+final class IntElements extends NumericElements<int[]> {
+
+    private static final long serialVersionUID = 1L;
+
+    IntElements() {
+        super(
+                int[].class,
+                types(TensorDataType.INT32, NumberConversion.NUMBERS),
+                types(
+                        TensorDataType.INT32,
+                        TensorDataType.INT8,
+                        TensorDataType.INT16,
+                        TensorDataType.UINT8,
+                        TensorDataType.UINT16));
+    }
+
+    @Override
+    int[] allocate(int length) {
+        return new int[length];
+    }
+
+    @Override
+    int length(int[] array) {
+        return array.length;
+    }
+
+    @Override
+    void set(int[] array, int index, Object value) {
+        if (!(value instanceof Integer element)) {
+            throw UnfitElementException.wrongClass(value, Integer.class);
+        }
+        array[index] = element;
+    }
+
+    @Override
+    Object get(int[] array, int index) {
+        return array[index];
+    }
+
+    @Override
+    void copyIn(int[] array, ByteBuffer target) {
+        target.asIntBuffer().put(array);
+    }
+
+    @Override
+    void copyOut(ByteBuffer source, int[] array) {
+        source.asIntBuffer().get(array);
+    }
+
+    @Override
+    void convertIn(int[] array, int index, TensorDataType type, ByteBuffer target) {
+        NumberConversion.putInteger(target, type, array[index]);
+    }
+
+    @Override
+    void convertOut(ByteBuffer source, TensorDataType type, int[] array, int index) {
+        array[index] =
+                (int)
+                        NumberConversion.within(
+                                "int",
+                                NumberConversion.getInteger(source, type),
+                                Integer.MIN_VALUE,
+                                Integer.MAX_VALUE);
+    }
+}
