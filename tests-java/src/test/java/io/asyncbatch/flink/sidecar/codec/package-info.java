@@ -1,0 +1,2 @@
+/** Checks the sidecar's ready-made codecs. */
+package io.asyncbatch.flink.sidecar.codec;
