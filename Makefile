@@ -122,7 +122,7 @@ $(STAMPS)/jar: $(JAVA_SOURCES)
 	rm -rf $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
 	mkdir -p $(PACKAGE)/lib $(PACKAGE)/_proto $(STAMPS)
 	cp $(JAVA_MODULE)/target/flink-python-async-batch-*-dist.jar $(PACKAGE)/lib/
-	cp proto/target/generated-python/async_batch_pb2.py* $(PACKAGE)/_proto/
+	cp proto/target/generated-python/*_pb2.py* $(PACKAGE)/_proto/
 	touch $@
 
 $(STAMPS)/wheel: $(STAMPS)/jar $(STAMPS)/flink $(PYTHON_SOURCES) LICENSE NOTICE
