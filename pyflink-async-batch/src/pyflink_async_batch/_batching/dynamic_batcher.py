@@ -167,9 +167,10 @@ class _Client:
 class _Kind:
     """What waits of all requests that may share a batch, in the order of arrival."""
 
-    __slots__ = ("requests", "rows")
+    __slots__ = ("key", "requests", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
         self.requests: OrderedDict[_Request, None] = OrderedDict()
         self.rows = 0
 
@@ -363,7 +364,7 @@ class DynamicBatcher(Generic[T, R]):
             client = self._clients[request.client] = _Client()
         client.queues.setdefault(request.key, OrderedDict())[request] = None
         client.rows += request.rows
-        kind = self._kinds.setdefault(request.key, _Kind())
+        kind = self._kinds.setdefault(request.key, _Kind(request.key))
         kind.requests[request] = None
         kind.rows += request.rows
         self._queued_rows += request.rows
@@ -418,13 +419,13 @@ class DynamicBatcher(Generic[T, R]):
     def _dispatch(self) -> None:
         self._dispatch_is_due = False
         while self._kinds and len(self._running) < self._limits.max_concurrent_batches:
-            key = self._next_kind()
-            if key is None:
+            kind = self._next_kind()
+            if kind is None:
                 self._wait_for_the_oldest()
                 return
-            self._start(_Batch(self._take(key)))
+            self._start(_Batch(self._take(kind.key)))
 
-    def _next_kind(self) -> Optional[Hashable]:
+    def _next_kind(self) -> Optional[_Kind]:
         """The kind of which a batch may start: that of the first client in turn that has one."""
         now = self._loop.time()
         ready = {
@@ -437,7 +438,7 @@ class DynamicBatcher(Generic[T, R]):
         for client in self._clients.values():
             heads = [next(iter(queue)) for key, queue in client.queues.items() if key in ready]
             if heads:
-                return min(heads, key=lambda request: request.arrival).key
+                return self._kinds[min(heads, key=lambda request: request.arrival).key]
         raise AssertionError("a kind of request is of no client")
 
     def _take(self, key: Hashable) -> List[_Request]:
