@@ -2,6 +2,8 @@
 
 import asyncio
 import builtins
+import time
+from pathlib import Path
 from typing import Any, List
 
 import numpy as np
@@ -77,19 +79,116 @@ class Columns(ArrowAsyncBatchFunction):
         return pa.RecordBatch.from_pydict({"sum": sums, "text": texts})
 
 
-class Raises(AsyncBatchFunction):
-    """Raises what it is told to."""
+class OneInteger(AsyncBatchFunction):
+    """What the others begin with."""
 
     inputs = {"x": TensorSpec("INT64", (-1,))}
     outputs = {"y": TensorSpec("INT64", (-1,))}
 
-    def __init__(self, error: str, message: str = "boom") -> None:
-        self._error = globals().get(error) or getattr(builtins, error)
-        self._message = message
+    async def async_invoke_batch(self, inputs: List[int]) -> Any:
+        return inputs
 
-    async def async_invoke_batch(self, inputs: List[int]) -> List[int]:
-        raise self._error(self._message)
+
+class Raises(OneInteger):
+    """Raises what it is told to."""
+
+    def __init__(self, error: str) -> None:
+        self._error = globals().get(error) or getattr(builtins, error)
+
+    async def async_invoke_batch(self, inputs: List[int]) -> Any:
+        raise self._error("boom \N{SNOWMAN} " * 1000)
+
+
+class Returns(OneInteger):
+    """Returns what it is told to, a Python expression."""
+
+    def __init__(self, results: str) -> None:
+        self._results = eval(results)
+
+    async def async_invoke_batch(self, inputs: List[int]) -> Any:
+        return self._results
+
+
+class Slow(OneInteger):
+    """Is open once a file is there."""
+
+    def __init__(self, gate: str) -> None:
+        self._gate = Path(gate)
+
+    def open(self, runtime_context: Any) -> None:
+        asyncio.get_running_loop()
+        while not self._gate.exists():
+            time.sleep(0.005)
+
+
+class FailsToOpen(OneInteger):
+    """Has something missing."""
+
+    def open(self, runtime_context: Any) -> None:
+        raise FileNotFoundError("no weights")
+
+
+class Held(OneInteger):
+    """Writes down the sizes of its batches, and answers once a file is there."""
+
+    def __init__(self, gate: str, seen: str, blocks: bool = False) -> None:
+        self._gate = Path(gate)
+        self._seen = Path(seen)
+        self._blocks = blocks
+
+    async def async_invoke_batch(self, inputs: List[int]) -> Any:
+        self._note(len(inputs))
+        try:
+            while not self._gate.exists():
+                if self._blocks:
+                    time.sleep(0.005)
+                else:
+                    await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            self._note("cancelled")
+            raise
+        return inputs
+
+    def close(self) -> None:
+        self._note("closed")
+
+    def _note(self, what: Any) -> None:
+        with self._seen.open("a") as file:
+            file.write(f"{what}\n")
+
+
+class EndsItsLoop(OneInteger):
+    """Starts a task that ends the event loop."""
+
+    async def async_invoke_batch(self, inputs: List[int]) -> Any:
+        async def leave() -> None:
+            raise SystemExit(5)
+
+        self._task = asyncio.ensure_future(leave())
+        await asyncio.get_running_loop().create_future()
+
+
+class Counts(OneInteger):
+    """Has metrics of its own."""
+
+    def open(self, runtime_context: Any) -> None:
+        group = runtime_context.get_metrics_group().add_group("my-group")
+        self._rows = group.counter("rows")
+        self._events = group.meter("events")
+        self._sizes = group.distribution("sizes")
+        group.gauge("answer", lambda: 42)
+        group.gauge("broken", lambda: 1 // 0)
+        self._factor = int(runtime_context.get_job_parameter("factor", "1"))
+
+    async def async_invoke_batch(self, inputs: List[int]) -> Any:
+        self._rows.inc(len(inputs))
+        self._events.mark_event(len(inputs))
+        self._sizes.update(len(inputs))
+        return [self._factor * x for x in inputs]
 
 
 class OutOfMemoryError(RuntimeError):
     """Called as torch's."""
+
+
+CancelledError = asyncio.CancelledError

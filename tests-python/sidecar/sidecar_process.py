@@ -34,14 +34,22 @@ class SidecarProcess:
     """
     :param endpoint: the first of the endpoints among the arguments.
     :param arguments: of the command line.
+    :param program: what Python runs.
     """
 
-    def __init__(self, endpoint: str, arguments: Sequence[str], log: Path, cwd: Path) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        arguments: Sequence[str],
+        log: Path,
+        cwd: Path,
+        program: Sequence[str] = ("-m", "pyflink_async_batch.sidecar"),
+    ) -> None:
         self.endpoint = endpoint
         self.log_path = log
         with open(log, "wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pyflink_async_batch.sidecar", *arguments],
+                [sys.executable, *program, *arguments],
                 stderr=file,
                 stdout=file,
                 cwd=cwd,
@@ -87,14 +95,29 @@ class SidecarProcess:
 
 
 @contextlib.contextmanager
-def sidecar(directory: Path, model: str, *arguments: str, cwd: Path = HERE) -> Iterator[Any]:
-    """A server at ``DIRECTORY/s``, ready to be asked; killed at the end if it still runs."""
+def sidecar(
+    directory: Path,
+    model: str,
+    *arguments: str,
+    cwd: Path = HERE,
+    faults: Optional[Sequence[str]] = None,
+) -> Iterator[SidecarProcess]:
+    """
+    A server that listens at ``DIRECTORY/s``; killed at the end if it still runs.
+
+    :param faults: makes it the one with faults.
+    """
     endpoint = f"unix://{directory}/s"
+    program: List[str] = ["-m", "pyflink_async_batch.sidecar"]
+    if faults is not None:
+        program = [str(HERE / "faults.py")]
+        program += [word for fault in faults for word in ("--fault", fault)] + ["--"]
     running = SidecarProcess(
         endpoint,
         ["--model", model, "--endpoint", endpoint, *arguments],
         directory / "sidecar.log",
         cwd,
+        program,
     )
     try:
         yield running
@@ -143,6 +166,14 @@ def stub_of(endpoint: str) -> Iterator[Any]:
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(endpoint, options=options) as channel:
         yield Stub(channel)
+
+
+@contextlib.contextmanager
+def asked_sidecar(directory: Path, model: str, *arguments: str, **others: Any) -> Iterator[Any]:
+    """A server whose model is open, and a stub for it; the arguments are those of a sidecar."""
+    server_context = sidecar(directory, model, *arguments, **others)
+    with server_context as server, stub_of(server.ready().endpoint) as stub:
+        yield server, stub
 
 
 def infer_request(model: str, *tensors: Any, **fields: Any) -> Any:

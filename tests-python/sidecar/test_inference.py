@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sidecar_process import as_bytes, infer_request, sidecar, stub_of
+from sidecar_process import as_bytes, asked_sidecar, infer_request
 
 
 def test_numbers_go_in_and_come_out(directory: Path) -> None:
-    with sidecar(directory, "models:Double") as server, stub_of(server.ready().endpoint) as stub:
+    with asked_sidecar(directory, "models:Double") as (_, stub):
         values = np.array([1.5, -2.0, 0.25], "<f4")
         response = stub.ModelInfer(
             infer_request("Double", ("x", "FP32", [3], values.tobytes()), id="7")
@@ -21,7 +21,7 @@ def test_numbers_go_in_and_come_out(directory: Path) -> None:
 
 
 def test_images_are_columns_of_tensors(directory: Path) -> None:
-    with sidecar(directory, "models:Normalize") as server, stub_of(server.ready().endpoint) as stub:
+    with asked_sidecar(directory, "models:Normalize") as (_, stub):
         images = np.arange(96, dtype="<f4").reshape(2, 3, 4, 4)
         response = stub.ModelInfer(
             infer_request("Normalize", ("image", "FP32", images.shape, images.tobytes()))
@@ -32,7 +32,7 @@ def test_images_are_columns_of_tensors(directory: Path) -> None:
 
 @pytest.mark.parametrize("model", ["Describe", "Columns"])
 def test_rows_of_several_tensors(directory: Path, model: str) -> None:
-    with sidecar(directory, f"models:{model}") as server, stub_of(server.ready().endpoint) as stub:
+    with asked_sidecar(directory, f"models:{model}") as (_, stub):
         vectors = np.array([[1, 2], [3, -4]], "<i4")
         response = stub.ModelInfer(
             infer_request(

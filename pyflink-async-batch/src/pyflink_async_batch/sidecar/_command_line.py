@@ -9,6 +9,8 @@ import sys
 import threading
 from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
 
+import grpc
+
 from pyflink_async_batch._batching.dynamic_batcher import BatchLimits
 from pyflink_async_batch.errors import AsyncBatchError, InvalidOptionError
 from pyflink_async_batch.sidecar import _endpoint, _server
@@ -24,8 +26,15 @@ _USAGE_STATUS = 2
 _SWITCH_SECONDS = 0.0005
 
 
-def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
-    """Runs a server. Leaves the process with 0, 1 for a failed function, 2 for wrong options."""
+def main(
+    argv: Optional[Sequence[str]] = None,
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+) -> NoReturn:
+    """
+    Runs a server. Leaves the process with 0, 1 for a failed function, 2 for wrong options.
+
+    :param interceptors: see every call that may come in.
+    """
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,
@@ -34,7 +43,7 @@ def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
     sys.setswitchinterval(_SWITCH_SECONDS)
     parser = _parser()
     try:
-        status = asyncio.run(_server.serve(parse(parser, argv)))
+        status = asyncio.run(_server.serve(parse(parser, argv), interceptors))
     except AsyncBatchError as error:
         parser.exit(_USAGE_STATUS, f"{parser.prog}: {error}\n")
     _leave(status)

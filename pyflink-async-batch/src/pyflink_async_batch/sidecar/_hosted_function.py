@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import inspect
 import logging
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from pyflink_async_batch._worker.result_check import InvalidResultError
 from pyflink_async_batch.errors import InvalidFunctionError, InvalidOptionError
@@ -45,18 +45,18 @@ class HostedFunction:
         self._function: Any = None
         self._view: FunctionView
 
-    async def open(self, make_context: Callable[[], Any]) -> Signature:
+    async def open(self, runtime_context: Any) -> Signature:
         """
         Imports the class, makes an instance and opens it, within the running loop.
 
-        :param make_context: makes what the function's ``open()`` gets.
+        :param runtime_context: what the function's ``open()`` gets.
         :raises Exception: what the user's code raised, or what is wrong with the class.
         """
         try:
             function = function_class(self._name)(**self._arguments)
             signature = signature_of(function, self._inputs, self._outputs)
             self._view = view_for(function, signature)
-            function.open(make_context())
+            function.open(runtime_context)
         except (SystemExit, KeyboardInterrupt) as error:
             # Let through, they would end the event loop, and nobody would be told.
             raise RuntimeError(f"{self._name} raised {error!r}") from error

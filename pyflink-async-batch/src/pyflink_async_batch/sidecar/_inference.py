@@ -26,6 +26,7 @@ class InferenceRequest:
                     for into the answer.
     :param client: the name that the client gave itself, None if it did not.
     :param timeout: seconds that the client waits by its own word, None if it did not say.
+    :param arrival: when it came, by the loop's clock.
     """
 
     tensors: Tensors
@@ -34,6 +35,7 @@ class InferenceRequest:
     outputs: Dict[str, Optional[SharedSlice]]
     client: Optional[str]
     timeout: Optional[float]
+    arrival: float
 
     @property
     def key(self) -> Hashable:
@@ -42,7 +44,7 @@ class InferenceRequest:
 
 
 def read_request(
-    message: Any, signature: Signature, regions: Optional[SharedRegions]
+    message: Any, signature: Signature, regions: Optional[SharedRegions], arrival: float
 ) -> InferenceRequest:
     """
     :param message: a ``ModelInferRequest``.
@@ -60,6 +62,7 @@ def read_request(
         _wanted_outputs(message, signature, regions),
         _text_parameter(message, "client_id"),
         _timeout(message),
+        arrival,
     )
 
 

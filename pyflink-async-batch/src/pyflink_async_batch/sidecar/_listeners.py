@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Sequence
 
 import grpc
 
@@ -20,11 +20,19 @@ class Listeners:
     """
     One server an endpoint, as what it demands of its clients differs: over a Unix socket the file's
     mode, over TCP a token. Lives on the server's event loop.
+
+    :param interceptors: see every call that may come in.
     """
 
-    def __init__(self, options: SidecarOptions, service: InferenceService) -> None:
+    def __init__(
+        self,
+        options: SidecarOptions,
+        service: InferenceService,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+    ) -> None:
         self._options = options
         self._service = service
+        self._interceptors = list(interceptors)
         self._servers: List[Any] = []
         self._files: List[SocketFile] = []
 
@@ -77,7 +85,7 @@ class Listeners:
         size = self._options.max_message_bytes
         server = grpc.aio.server(
             handlers=[self._service.handlers(shares_memory)],
-            interceptors=list(interceptors),
+            interceptors=[*interceptors, *self._interceptors],
             options=[
                 ("grpc.max_receive_message_length", size),
                 ("grpc.max_send_message_length", size),

@@ -1,19 +1,22 @@
 """A server from its start to its end."""
 
 import asyncio
-import functools
 import logging
 import signal
 from typing import Any, List, Optional, Sequence, Set
 
+import grpc
+
 from pyflink_async_batch._batching.dynamic_batcher import DynamicBatcher
-from pyflink_async_batch.sidecar import _runtime_context
 from pyflink_async_batch.sidecar._endpoint import Endpoint
+from pyflink_async_batch.sidecar._function_metrics import FunctionMetricGroup
 from pyflink_async_batch.sidecar._function_thread import FunctionThread
-from pyflink_async_batch.sidecar._function_view import Tensors
 from pyflink_async_batch.sidecar._hosted_function import HostedFunction, Outcome
+from pyflink_async_batch.sidecar._inference import InferenceRequest
 from pyflink_async_batch.sidecar._listeners import Listeners
+from pyflink_async_batch.sidecar._metrics import Metrics, NoMetrics, PrometheusMetrics
 from pyflink_async_batch.sidecar._options import SidecarOptions
+from pyflink_async_batch.sidecar._runtime_context import SidecarRuntimeContext
 from pyflink_async_batch.sidecar._service import Batcher, InferenceService
 from pyflink_async_batch.sidecar._shared_memory import SharedRegions
 
@@ -27,17 +30,23 @@ class SidecarServer:
     """
     Hosts one function. Made and used on one event loop, but for the function, which has a thread of
     its own.
+
+    :param interceptors: see every call that may come in.
     """
 
-    def __init__(self, options: SidecarOptions) -> None:
+    def __init__(
+        self, options: SidecarOptions, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    ) -> None:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._regions = SharedRegions()
         self._batcher: Batcher = DynamicBatcher(self._invoke, options.limits)
+        self._function_metrics = FunctionMetricGroup()
+        self._metrics = self._make_metrics(options.metrics_port)
         self._service = InferenceService(
-            options.model_name, options.model_version, self._batcher, self._regions
+            options.model_name, options.model_version, self._batcher, self._regions, self._metrics
         )
-        self._listeners = Listeners(options, self._service)
+        self._listeners = Listeners(options, self._service, interceptors)
         self._function = HostedFunction(
             options.model, options.model_arguments, options.inputs, options.outputs
         )
@@ -58,6 +67,7 @@ class SidecarServer:
         except BaseException:
             await self._listeners.stop(0)
             self._listeners.remove_files()
+            await asyncio.to_thread(self._metrics.close)
             raise
         self._thread = FunctionThread(self._on_death)
         self._begin(self._open(self._thread))
@@ -65,6 +75,19 @@ class SidecarServer:
         for endpoint in endpoints:
             _LOGGER.info("Listening at %s", endpoint)
         return endpoints
+
+    def _make_metrics(self, port: Optional[int]) -> Metrics:
+        if port is None:
+            return NoMetrics()
+        metrics = PrometheusMetrics(
+            port,
+            load=lambda: self._batcher.load,
+            is_ready=lambda: self._service.is_ready,
+            regions=lambda: len(self._regions),
+            function_metrics=self._function_metrics,
+        )
+        _LOGGER.info("Metrics at http://127.0.0.1:%d/metrics", metrics.port)
+        return metrics
 
     async def wait(self) -> int:
         """
@@ -95,13 +118,14 @@ class SidecarServer:
             await self._listeners.stop(0)
             self._listeners.remove_files()
             await self._close()
+            await asyncio.to_thread(self._metrics.close)
 
     async def _open(self, thread: FunctionThread) -> None:
-        make_context = functools.partial(
-            _runtime_context.create, self._options.model_name, self._options.parameters, None
+        context = SidecarRuntimeContext(
+            self._options.model_name, self._options.parameters, self._function_metrics
         )
         try:
-            signature = await thread.call(lambda: self._function.open(make_context))
+            signature = await thread.call(lambda: self._function.open(context))
         except Exception:
             _LOGGER.exception("%s could not be opened", self._options.model)
             self.end(1)
@@ -109,10 +133,19 @@ class SidecarServer:
             self._service.ready(signature)
             _LOGGER.info("Model '%s' is ready", self._options.model_name)
 
-    async def _invoke(self, requests: Sequence[Tensors]) -> List[Outcome]:
+    async def _invoke(self, requests: Sequence[InferenceRequest]) -> List[Outcome]:
         thread = self._thread
         assert thread is not None, "a batch came before the function was opened"
-        return await thread.call(lambda: self._function.invoke(requests))
+        started = self._loop.time()
+        self._metrics.batch_started(
+            sum(request.rows for request in requests),
+            [started - request.arrival for request in requests],
+        )
+        tensors = [request.tensors for request in requests]
+        try:
+            return await thread.call(lambda: self._function.invoke(tensors))
+        finally:
+            self._metrics.batch_ended(self._loop.time() - started)
 
     async def _close(self) -> None:
         thread = self._thread
@@ -142,14 +175,17 @@ class SidecarServer:
         self._loop.call_soon_threadsafe(self.end, 1)
 
 
-async def serve(options: SidecarOptions) -> int:
+async def serve(
+    options: SidecarOptions, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+) -> int:
     """
     Runs a server until SIGTERM or SIGINT; a second one ends what still runs at once.
 
+    :param interceptors: see every call that may come in.
     :return: the exit status.
     """
     loop = asyncio.get_running_loop()
-    server = SidecarServer(options)
+    server = SidecarServer(options, interceptors)
     stopping: List[asyncio.Task[None]] = []
 
     def on_signal() -> None:

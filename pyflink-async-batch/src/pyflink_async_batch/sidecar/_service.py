@@ -16,8 +16,8 @@ from pyflink_async_batch._batching.dynamic_batcher import (
 )
 from pyflink_async_batch._proto import open_inference_pb2 as pb
 from pyflink_async_batch.sidecar import _inference, _sidecar_error
-from pyflink_async_batch.sidecar._function_view import Tensors
 from pyflink_async_batch.sidecar._hosted_function import Outcome
+from pyflink_async_batch.sidecar._metrics import Metrics
 from pyflink_async_batch.sidecar._shared_memory import RegionExistsError, SharedRegions
 from pyflink_async_batch.sidecar._sidecar_error import ErrorKind, SidecarError
 from pyflink_async_batch.sidecar._signature import Signature
@@ -31,7 +31,7 @@ LOAD_TRAILER = "asyncbatch-load"
 _PLATFORM = "pyflink_async_batch"
 _SHARED_MEMORY = "system_shared_memory"
 
-Batcher = DynamicBatcher[Tensors, Outcome]
+Batcher = DynamicBatcher[_inference.InferenceRequest, Outcome]
 
 
 class InferenceService:
@@ -42,15 +42,22 @@ class InferenceService:
     :param model_version: its only version.
     :param batcher: runs the function.
     :param regions: the shared memory that clients have registered.
+    :param metrics: is told of every inference.
     """
 
     def __init__(
-        self, model_name: str, model_version: str, batcher: Batcher, regions: SharedRegions
+        self,
+        model_name: str,
+        model_version: str,
+        batcher: Batcher,
+        regions: SharedRegions,
+        metrics: Metrics,
     ) -> None:
         self._model_name = model_name
         self._model_version = model_version
         self._batcher = batcher
         self._regions = regions
+        self._metrics = metrics
         self._signature: Optional[Signature] = None
 
     def ready(self, signature: Signature) -> None:
@@ -60,6 +67,11 @@ class InferenceService:
     def not_ready(self) -> None:
         """No more inferences are taken."""
         self._signature = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether inferences are taken."""
+        return self._signature is not None
 
     def handlers(self, shares_memory: bool) -> grpc.GenericRpcHandler:
         """
@@ -126,19 +138,37 @@ class InferenceService:
     async def _model_infer(
         self, regions: Optional[SharedRegions], message: Any, context: Any
     ) -> Any:
-        context.set_trailing_metadata([self._load()])
+        loop = asyncio.get_running_loop()
+        arrival = loop.time()
+        result = "CANCELLED"
+        try:
+            response = await self._infer(regions, message, context, arrival)
+            result = "OK"
+            return response
+        except SidecarError as error:
+            result = error.kind.name
+            raise
+        except Exception:
+            result = ErrorKind.INTERNAL.name
+            raise
+        finally:
+            context.set_trailing_metadata([self._load()])
+            self._metrics.answered(result, loop.time() - arrival)
+
+    async def _infer(
+        self, regions: Optional[SharedRegions], message: Any, context: Any, arrival: float
+    ) -> Any:
         signature = self._require(message.model_name, message.model_version)
-        request = _inference.read_request(message, signature, regions)
+        request = _inference.read_request(message, signature, regions, arrival)
         outcome = await self._run(request, context)
         if isinstance(outcome, SidecarError):
             raise outcome
-        context.set_trailing_metadata([self._load()])
         return _inference.write_response(message, request, signature, outcome, self._model_version)
 
     async def _run(self, request: _inference.InferenceRequest, context: Any) -> Outcome:
         try:
             return await self._batcher.submit(
-                request.tensors,
+                request,
                 client=request.client or context.peer(),
                 key=request.key,
                 rows=request.rows,

@@ -115,16 +115,17 @@ def write(spec: TensorSpec, array: Any) -> Any:
 def _split(name: str, data: memoryview, count: int) -> List[bytes]:
     elements: List[bytes] = []
     position, end = 0, data.nbytes
-    while position < end:
+    while position + _LENGTH_BYTES <= end:
         start = position + _LENGTH_BYTES
-        position = start + int.from_bytes(data[position:start], "little")
-        if start > end or position > end or len(elements) == count:
+        stop = start + int.from_bytes(data[position:start], "little")
+        if stop > end or len(elements) == count:
             break
-        elements.append(bytes(data[start:position]))
+        elements.append(bytes(data[start:stop]))
+        position = stop
     if len(elements) != count or position != end:
         raise invalid(
             f"input '{name}' must have exactly {count} elements of BYTES, each after its length "
-            f"in 4 bytes; the contents end otherwise, after element {len(elements)}"
+            f"in 4 bytes; after element {len(elements)} it is otherwise"
         )
     return elements
 
