@@ -14,7 +14,7 @@ import os
 import sys
 from typing import ContextManager, Dict, List, Optional
 
-from pyflink_async_batch._worker import jvm_watch, worker_secrets
+from pyflink_async_batch._worker import gpu_share, jvm_watch, worker_secrets
 
 # Marks a line on the standard error as a log record that Beam's logging service carries as well.
 # The operator knows the mark; see WorkerOutput.
@@ -111,6 +111,8 @@ def main(argv: Optional[List[str]] = None) -> None:
     jvm_watch.start()
     _reach_the_operator_without_a_proxy()
     worker_secrets.take_from_environment()
+    # Before much is in memory: this may have to wait.
+    gpu_share.take_from_environment()
     worker_secrets.add_to_beam_channels()
     os.environ.update(_provision(arguments.id, arguments.provision_endpoint))
 

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.graph;
 
+import io.asyncbatch.flink.GpuResources;
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.arrow.ColumnTypes;
 import io.asyncbatch.flink.arrow.RowSizes;
@@ -10,7 +11,9 @@ import io.asyncbatch.flink.worker.PythonFunction;
 import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
 import io.asyncbatch.flink.worker.WorkerLimits;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.operators.SlotSharingGroup;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.streaming.api.TimeDomain;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -43,6 +46,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long openTimeoutMillis;
     private long maxBytesInFlight;
     private long sharedMemoryThreshold;
+    @Nullable private GpuResources resources;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
@@ -150,6 +154,12 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         return this;
     }
 
+    /** Not called where the operator needs a slot like any other. */
+    public PythonAsyncBatchTransformation<IN, OUT> resources(GpuResources resources) {
+        this.resources = resources;
+        return this;
+    }
+
     /**
      * Adds the transformation to the job.
      *
@@ -184,13 +194,21 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                                 openTimeoutMillis,
                                 maxFrameBytes,
                                 maxBytesInFlight,
-                                sharedMemoryThreshold));
-        return input.transform(
-                name,
-                outputType,
-                new AsyncBatchWaitOperatorFactory<>(
-                        settings,
-                        invokerFactory,
-                        RowSizes.estimator(input.getType())::applyAsLong));
+                                sharedMemoryThreshold,
+                                resources));
+        SingleOutputStreamOperator<OUT> results =
+                input.transform(
+                        name,
+                        outputType,
+                        new AsyncBatchWaitOperatorFactory<>(
+                                settings,
+                                invokerFactory,
+                                RowSizes.estimator(input.getType())::applyAsLong));
+        return resources == null ? results : results.slotSharingGroup(ownGroup(results));
+    }
+
+    /** Two operators in one group would share a slot, and with it what only one declared. */
+    private SlotSharingGroup ownGroup(SingleOutputStreamOperator<OUT> results) {
+        return resources.slotSharingGroup(name + " " + results.getId());
     }
 }

@@ -45,8 +45,16 @@ public final class PythonInvokerFactory<IN, OUT> implements BatchInvokerFactory<
         return switch (mode) {
             case "process" ->
                     new PythonProcessInvoker<>(function, inputType, outputType, options, limits);
-            case "thread" ->
-                    new PythonThreadInvoker<>(function, inputType, outputType, options, limits);
+            case "thread" -> {
+                if (limits.gpus() != null) {
+                    throw new IllegalArgumentException(
+                            PythonOptions.PYTHON_EXECUTION_MODE.key()
+                                    + " must be 'process' where resources are declared, got"
+                                    + " 'thread': all of a TaskManager share one interpreter, and"
+                                    + " so its GPUs");
+                }
+                yield new PythonThreadInvoker<>(function, inputType, outputType, options, limits);
+            }
             default ->
                     throw new IllegalArgumentException(
                             PythonOptions.PYTHON_EXECUTION_MODE.key()

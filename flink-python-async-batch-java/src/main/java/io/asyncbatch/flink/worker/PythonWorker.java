@@ -93,6 +93,7 @@ final class PythonWorker implements AutoCloseable {
     private volatile boolean closing;
 
     private ConnectionListener connections;
+    private GpuShare gpus;
     private WorkerControl control;
     private BatchChannel channel;
     @Nullable private SharedMemory sharedMemory;
@@ -130,6 +131,7 @@ final class PythonWorker implements AutoCloseable {
 
         WorkerSecret token = WorkerSecret.random();
         connections = ConnectionListener.listen(socketDirectories(), token.bytes());
+        gpus = GpuShare.of(limits.gpus(), context);
         control =
                 new WorkerControl(
                         workerName,
@@ -139,7 +141,7 @@ final class PythonWorker implements AutoCloseable {
                                         context.runtimeContext().getMetricGroup())
                                 : null);
         control.open(
-                environment.command(channelVariables(token)),
+                environment.command(workerVariables(token)),
                 function.setChannel(FunctionDescription.describe(connections, limits))
                         .setMetricsEnabled(environment.metricsEnabled())
                         .build(),
@@ -149,8 +151,8 @@ final class PythonWorker implements AutoCloseable {
         mapSharedMemory(awaitReady(deadline));
     }
 
-    private Map<String, String> channelVariables(WorkerSecret token) {
-        Map<String, String> variables = new HashMap<>();
+    private Map<String, String> workerVariables(WorkerSecret token) {
+        Map<String, String> variables = new HashMap<>(gpus.variables());
         variables.put(TOKEN_VARIABLE, token.hex());
         connections
                 .socketPath()
@@ -346,7 +348,7 @@ final class PythonWorker implements AutoCloseable {
             return;
         }
         closing = true;
-        ThoroughClose.closeAll(this::shutDown, connections, control, channel, environment);
+        ThoroughClose.closeAll(this::shutDown, connections, control, gpus, channel, environment);
     }
 
     private void shutDown() throws Exception {

@@ -1,7 +1,9 @@
 package io.asyncbatch.flink.worker;
 
+import io.asyncbatch.flink.GpuResources;
 import io.asyncbatch.flink.worker.memory.SharedMemory;
 import java.io.Serializable;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -13,13 +15,15 @@ import org.apache.flink.annotation.Internal;
  * @param maxBytesInFlight most bytes that batches in flight may weigh together
  * @param sharedMemoryThreshold batches and results of at least this many bytes go through shared
  *     memory; none do if it is above {@code maxFrameBytes}
+ * @param gpus the GPUs that it may use, or null for whatever it finds
  */
 @Internal
 public record WorkerLimits(
         long openTimeoutMillis,
         long maxFrameBytes,
         long maxBytesInFlight,
-        long sharedMemoryThreshold)
+        long sharedMemoryThreshold,
+        @Nullable GpuResources gpus)
         implements Serializable {
 
     /** A frame has to fit into one direct buffer. */

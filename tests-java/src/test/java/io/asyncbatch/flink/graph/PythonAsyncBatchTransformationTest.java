@@ -3,9 +3,11 @@ package io.asyncbatch.flink.graph;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.GpuResources;
 import io.asyncbatch.flink.arrow.UnsupportedElementTypeException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -27,6 +29,18 @@ class PythonAsyncBatchTransformationTest {
         assertThat(stream.getName()).isEqualTo("Classify");
         assertThat(stream.getType()).isEqualTo(Types.STRING);
         assertThat(environment.getStreamGraph(false).getJobGraph().getVertices()).isNotEmpty();
+    }
+
+    @Test
+    void putsEachOperatorWithGpusIntoAGroupOfItsOwn() {
+        GpuResources half = GpuResources.builder(0.5).build();
+        var first = transformation().resources(half).apply().getTransformation();
+        var second = transformation().resources(half).apply().getTransformation();
+        assertThat(first.getSlotSharingGroup().orElseThrow().getExternalResources())
+                .isEqualTo(Map.of("gpu", 0.5));
+        assertThat(second.getSlotSharingGroup().orElseThrow().getName())
+                .isNotEqualTo(first.getSlotSharingGroup().orElseThrow().getName());
+        assertThat(transformation().apply().getTransformation().getSlotSharingGroup()).isEmpty();
     }
 
     @Test

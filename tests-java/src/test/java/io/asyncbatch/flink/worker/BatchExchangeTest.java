@@ -36,7 +36,7 @@ class BatchExchangeTest {
     private static final long MAX_FRAME_BYTES = 4096;
 
     private static final WorkerLimits LIMITS =
-            new WorkerLimits(60_000, MAX_FRAME_BYTES, 1 << 20, 1 << 20);
+            new WorkerLimits(60_000, MAX_FRAME_BYTES, 1 << 20, 1 << 20, null);
 
     @TempDir Path temporary;
 

@@ -46,7 +46,7 @@ class CDataExchangeTest {
                     Types.LONG,
                     memory.child("inputs", Long.MAX_VALUE),
                     memory.child("outputs", Long.MAX_VALUE),
-                    new WorkerLimits(60_000, MAX_FRAME_BYTES, 1 << 20, 1 << 20));
+                    new WorkerLimits(60_000, MAX_FRAME_BYTES, 1 << 20, 1 << 20, null));
     private final LoopPort port = new LoopPort(new byte[0], null, null, exchange::answered);
     private final IOException end = new IOException("the loop is gone");
     private WokenLoop loop;

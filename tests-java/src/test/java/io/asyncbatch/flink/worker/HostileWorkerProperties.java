@@ -42,7 +42,8 @@ import org.apache.flink.api.common.typeinfo.Types;
 class HostileWorkerProperties {
 
     private static final long SHARED_BYTES = 64 * 1024;
-    private static final WorkerLimits LIMITS = new WorkerLimits(60_000, 16_384, 65_536, 4_096);
+    private static final WorkerLimits LIMITS =
+            new WorkerLimits(60_000, 16_384, 65_536, 4_096, null);
     private static final int[] EXTREMES = {0, 1, -1, 127, 128, 4096, Integer.MAX_VALUE, 1 << 31};
 
     private Path directory;

@@ -38,7 +38,7 @@ class SharedBatchExchangeTest {
 
     private static final int LARGE = 1_000;
     private static final long SHARED_BYTES = 64 * 1024;
-    private static final WorkerLimits LIMITS = new WorkerLimits(60_000, 16_384, 1, 4_096);
+    private static final WorkerLimits LIMITS = new WorkerLimits(60_000, 16_384, 1, 4_096, null);
 
     @TempDir Path temporary;
 

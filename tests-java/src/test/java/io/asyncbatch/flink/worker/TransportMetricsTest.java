@@ -29,7 +29,7 @@ class TransportMetricsTest {
                     Types.LONG,
                     Types.LONG,
                     allocator,
-                    new WorkerLimits(60_000, 4_096, 8_192, 1));
+                    new WorkerLimits(60_000, 4_096, 8_192, 1, null));
 
     @TempDir Path temporary;
 
