@@ -46,6 +46,7 @@ def test_defaults() -> None:
         latency_target_millis=None,
         max_bytes_in_flight=256 * 1024 * 1024,
         shared_memory_threshold=128 * 1024,
+        resources=None,
         name="async batch wait operator",
     )
 

@@ -34,6 +34,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "AsyncDataStream",
         "ExponentialBackoffRetryStrategy",
         "FunctionNotPicklableError",
+        "GpuResources",
         "InvalidFunctionError",
         "InvalidOptionError",
         "InvalidOptionTypeError",
@@ -46,7 +47,8 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["data_stream", "errors", "function", "options", "retry_strategy", "tensors"]
+    "module",
+    ["data_stream", "errors", "function", "options", "resources", "retry_strategy", "tensors"],
 )
 def test_each_public_module_defines_what_it_exports(module: str) -> None:
     loaded = importlib.import_module(f"pyflink_async_batch.{module}")

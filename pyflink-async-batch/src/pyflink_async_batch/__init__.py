@@ -23,6 +23,7 @@ from pyflink_async_batch.function import (  # noqa: E402
     ArrowAsyncBatchFunction,
     AsyncBatchFunction,
 )
+from pyflink_async_batch.resources import GpuResources  # noqa: E402
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
 from pyflink_async_batch.version import __version__  # noqa: E402
 
@@ -33,6 +34,7 @@ __all__ = [
     "AsyncDataStream",
     "ExponentialBackoffRetryStrategy",
     "FunctionNotPicklableError",
+    "GpuResources",
     "InvalidFunctionError",
     "InvalidOptionError",
     "InvalidOptionTypeError",

@@ -14,6 +14,7 @@ from pyflink_async_batch._graph.execution_environment import (
     default_to_this_interpreter,
     environment_configuration,
     require_usable_execution_mode,
+    require_worker_processes,
 )
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
 from pyflink_async_batch._graph.function_payload import (
@@ -32,6 +33,7 @@ from pyflink_async_batch.options import (
     AsyncBatchOptions,
     DurationLike,
 )
+from pyflink_async_batch.resources import GpuResources
 
 __all__ = ["AsyncDataStream"]
 
@@ -64,6 +66,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         latency_target: Optional[DurationLike] = None,
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
+        resources: Optional[GpuResources] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -99,8 +102,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                                 from the worker, at least ``max_batch_bytes``; by default 64 MiB.
                                 What is larger fails the job.
         :param open_timeout: How long a worker may take to start and to run
-                             :func:`~pyflink_async_batch.AsyncBatchFunction.open`; by default 10
-                             minutes.
+                             :func:`~pyflink_async_batch.AsyncBatchFunction.open`, and to wait for
+                             the GPUs that ``resources`` asks for; by default 10 minutes.
         :param batch_time_domain: The time in which ``batch_timeout`` is measured, by default
                                   ``TimeDomain.PROCESSING_TIME``. In ``EVENT_TIME`` a batch closes
                                   when the watermark reaches its first element's timestamp plus
@@ -117,6 +120,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                                         through memory that operator and worker share, others
                                         through a socket; by default 128 KiB. A value above
                                         ``max_frame_bytes`` shares no memory.
+        :param resources: The GPUs that each subtask needs. The operator is then in a slot sharing
+                          group of its own, which the operators after it join unless they are given
+                          another one. Only where ``python.execution-mode`` is 'process'. By
+                          default a slot like any other is taken.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -134,6 +141,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             latency_target=latency_target,
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
+            resources=resources,
             name=name,
         )
         return _wait_batch(
@@ -158,6 +166,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         latency_target: Optional[DurationLike] = None,
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
+        resources: Optional[GpuResources] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -182,6 +191,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             latency_target=latency_target,
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
+            resources=resources,
             name=name,
         )
         return _wait_batch(
@@ -210,6 +220,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         latency_target: Optional[DurationLike] = None,
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
+        resources: Optional[GpuResources] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -231,6 +242,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             latency_target=latency_target,
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
+            resources=resources,
             name=name,
         )
         return _wait_batch(
@@ -255,6 +267,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         latency_target: Optional[DurationLike] = None,
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
+        resources: Optional[GpuResources] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -273,6 +286,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             latency_target=latency_target,
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
+            resources=resources,
             name=name,
         )
         return _wait_batch(
@@ -302,6 +316,8 @@ def _wait_batch(
         data_stream._j_data_stream.getExecutionEnvironment()
     )
     require_usable_execution_mode(j_configuration)
+    if options.resources is not None:
+        require_worker_processes(j_configuration, "resources")
     payload = pickled_function(function)
     pickled_strategy = pickled_retry_strategy(retry_strategy)
 

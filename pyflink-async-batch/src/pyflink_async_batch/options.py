@@ -11,6 +11,7 @@ from pyflink.common import Duration, Time
 from pyflink.datastream import TimeDomain
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
+from pyflink_async_batch.resources import GpuResources
 
 __all__ = [
     "DEFAULT_CAPACITY",
@@ -61,6 +62,7 @@ class AsyncBatchOptions:
     latency_target_millis: Optional[int]
     max_bytes_in_flight: int
     shared_memory_threshold: int
+    resources: Optional[GpuResources]
     name: str
 
     @staticmethod
@@ -77,6 +79,7 @@ class AsyncBatchOptions:
         latency_target: Optional[DurationLike] = None,
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
+        resources: Optional[GpuResources] = None,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -110,6 +113,10 @@ class AsyncBatchOptions:
             raise InvalidOptionError(
                 "batch_timeout", batch_timeout, "set where batch_time_domain is EVENT_TIME"
             )
+        if resources is not None and not isinstance(resources, GpuResources):
+            raise InvalidOptionTypeError(
+                "resources", resources, "None or a pyflink_async_batch.GpuResources"
+            )
         return AsyncBatchOptions(
             timeout_millis=positive_millis("timeout", timeout),
             batch_size=positive_int("batch_size", batch_size, _MAX_JAVA_INT),
@@ -132,6 +139,7 @@ class AsyncBatchOptions:
             shared_memory_threshold=positive_int(
                 "shared_memory_threshold", shared_memory_threshold, _MAX_JAVA_LONG
             ),
+            resources=resources,
             name=_operator_name(name),
         )
 

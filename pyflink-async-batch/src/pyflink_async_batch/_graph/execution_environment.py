@@ -43,6 +43,19 @@ def require_usable_execution_mode(j_configuration: Any) -> None:
             )
 
 
+def require_worker_processes(j_configuration: Any, argument: str) -> None:
+    """
+    :param argument: what asks for them.
+    :raises UnsupportedEnvironmentError: ``python.execution-mode`` is 'thread'.
+    """
+    option = get_gateway().jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE
+    mode = j_configuration.get(option)
+    if mode != "process":
+        raise UnsupportedEnvironmentError(
+            f"'{option.key()}' must be 'process' where {argument} is given, got '{mode}'."
+        )
+
+
 def default_to_this_interpreter(j_configuration: Any) -> None:
     """
     Lets the workers of a job that runs inside this process's JVM use the interpreter that builds

@@ -6,6 +6,7 @@ from typing import Any, Callable, TypeVar
 from py4j.protocol import Py4JJavaError
 from pyflink.java_gateway import get_gateway
 
+from pyflink_async_batch._graph.gpu_resources import j_gpu_resources
 from pyflink_async_batch.errors import UnsupportedTypeError
 from pyflink_async_batch.options import AsyncBatchOptions
 
@@ -64,6 +65,8 @@ def apply_transformation(
             builder = builder.batchTimeoutMillis(options.batch_timeout_millis)
         if options.latency_target_millis is not None:
             builder = builder.latencyTargetMillis(options.latency_target_millis)
+        if options.resources is not None:
+            builder = builder.resources(j_gpu_resources(options.resources))
         return builder.apply()
 
     return _with_refusals_in_python(build)
