@@ -17,6 +17,27 @@ def thread_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session
     yield from _running(SessionCluster(tmp_path_factory.mktemp("cluster"), thread_mode=True))
 
 
+@pytest.fixture(scope="module")
+def gpu_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionCluster]:
+    """One whose TaskManager has two devices, as Flink's GPU plugin is told."""
+    directory = tmp_path_factory.mktemp("cluster")
+    script = directory / "discover-two.sh"
+    script.write_text("#!/bin/sh\necho 7,3\n")
+    script.chmod(0o700)
+    options = [
+        "external-resources: gpu",
+        "external-resource.gpu.driver-factory.class: "
+        "org.apache.flink.externalresource.gpu.GPUDriverFactory",
+        "external-resource.gpu.amount: 2",
+        "external-resource.gpu.param.discovery-script.path: %s" % script,
+        "taskmanager.cpu.cores: 8",
+        # For the classes of four jobs at a time.
+        "taskmanager.memory.jvm-metaspace.size: 512m",
+        "taskmanager.memory.managed.fraction: 0.1",
+    ]
+    yield from _running(SessionCluster(directory, options=options))
+
+
 def _running(cluster: SessionCluster) -> Iterator[SessionCluster]:
     cluster.start()
     try:

@@ -38,11 +38,15 @@ def _free_port() -> int:
 class SessionCluster:
     """One JobManager and one TaskManager with two slots, all on loopback, on ports of their own."""
 
-    def __init__(self, directory: Path, thread_mode: bool = False) -> None:
+    def __init__(
+        self, directory: Path, thread_mode: bool = False, options: Sequence[str] = ()
+    ) -> None:
         """
         :param thread_mode: whether the cluster is set up for Python functions in its TaskManager.
+        :param options: more lines of its configuration.
         """
         self._thread_mode = thread_mode
+        self._options = options
         self.rest_port = _free_port()
         self._pid_directory = directory
         self.temporary = directory / "tmp"
@@ -90,7 +94,7 @@ class SessionCluster:
                 "python.execution-mode: thread",
                 "classloader.parent-first-patterns.additional: pemja.",
             ]
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        file.write_text("\n".join([*lines, *self._options]) + "\n", encoding="utf-8")
 
     def start(self) -> None:
         self._script("start-cluster.sh")
@@ -151,9 +155,9 @@ class SessionCluster:
         assert done.returncode == 0, output
         return output
 
-    def submit(self, job: str, *arguments: str) -> str:
+    def submit(self, job: str, *arguments: str, program: Sequence[str] = ()) -> str:
         """Submits a job and gives its id."""
-        output = self.flink_run(job, *arguments, detached=True)
+        output = self.flink_run(job, *arguments, detached=True, program=program)
         return output.split("JobID ")[1].split()[0]
 
     def state(self, job: str) -> str:
