@@ -29,6 +29,7 @@ def test_function() -> None:
         "frame_hello",
         "frame_invoke",
         "frame_timeout",
+        "frame_cancel",
         "frame_result",
         "frame_retry",
         "frame_failure",

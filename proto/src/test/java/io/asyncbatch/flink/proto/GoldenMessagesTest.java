@@ -34,6 +34,7 @@ class GoldenMessagesTest {
                 "frame_hello",
                 "frame_invoke",
                 "frame_timeout",
+                "frame_cancel",
                 "frame_result",
                 "frame_retry",
                 "frame_failure"
