@@ -14,6 +14,7 @@ from codec_strategies import Batch, column_batches
 from codec_types import LOCAL_DATE, LOCAL_DATETIME, LOCAL_TIME, schema_of
 from column_calls import METHOD, body_of, elements_of, encoded, shown, view_of
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyflink.common import Row, RowKind, Types
 from pyflink.common.time import Instant
 from pyflink_async_batch import AsyncBatchFunction, tensors
@@ -48,6 +49,31 @@ def test_a_slice_is_its_rows(batch: Batch) -> None:
     columns = shown(batch.type_info, batch.values)
     middle = columns.slice(1, max(0, len(columns) - 2))
     assert same(elements_of(batch.type_info, middle), batch.values[1:-1])
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(column_batches(), st.integers(0, 3))
+def test_what_is_joined_and_parted_is_what_it_was(batch: Batch, split: int) -> None:
+    view = view_of(batch.type_info)
+    pieces = [batch.values[:split], batch.values[split:]]
+    counts = [len(piece) for piece in pieces]
+    joined = view.join([shown(batch.type_info, piece) for piece in pieces])
+    results = view.check(joined, METHOD, len(batch.values))
+    parted = view.part(results, counts)
+    for piece, part in zip(pieces, parted):
+        assert same(elements_of(batch.type_info, part), piece)
+
+
+def test_arrays_of_numpy_are_parted() -> None:
+    view = view_of(FLOATS)
+    results = np.arange(12, dtype=np.float32).reshape(4, 3)
+    first, second = view.part(view.check(results, METHOD, 4), [1, 3])
+    assert [list(row) for row in elements_of(FLOATS, first)] == [[0, 1, 2]]
+    assert [list(row) for row in elements_of(FLOATS, second)] == [
+        [3, 4, 5],
+        [6, 7, 8],
+        [9, 10, 11],
+    ]
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))

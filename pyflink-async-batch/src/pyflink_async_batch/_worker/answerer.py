@@ -68,13 +68,7 @@ class Answerer:
         self._send_results(request, checked, method)
 
     def _send_results(self, request: Any, checked: Any, method: str) -> None:
-        header = FrameHeader(
-            kind=async_batch_pb2.RESULT,
-            batch_id=request.batch_id,
-            attempt=request.attempt,
-            answers=request.kind,
-            row_count=request.row_count,
-        )
+        header = _answer(request, async_batch_pb2.RESULT, row_count=request.row_count)
         try:
             self._channel.send_batch(header, self._view.encode(checked))
         except BatchTooLargeError as error:
@@ -116,23 +110,22 @@ class Answerer:
 
     def _repeat(self, request: Any, delay: int, failure: Any) -> None:
         self._channel.send(
-            FrameHeader(
-                kind=async_batch_pb2.RETRY,
-                batch_id=request.batch_id,
-                attempt=request.attempt,
-                answers=request.kind,
-                failure=failure,
-                retry_delay_millis=delay,
-            )
+            _answer(request, async_batch_pb2.RETRY, failure=failure, retry_delay_millis=delay)
         )
 
     def _fail(self, request: Any, error: BaseException, kind: Any) -> None:
         self._channel.send(
-            FrameHeader(
-                kind=async_batch_pb2.FAILURE,
-                batch_id=request.batch_id,
-                attempt=request.attempt,
-                answers=request.kind,
-                failure=failures.describe(error, kind),
-            )
+            _answer(request, async_batch_pb2.FAILURE, failure=failures.describe(error, kind))
         )
+
+
+def _answer(request: Any, kind: Any, **fields: Any) -> Any:
+    """A header that says which request it answers."""
+    return FrameHeader(
+        kind=kind,
+        caller=request.caller,
+        batch_id=request.batch_id,
+        attempt=request.attempt,
+        answers=request.kind,
+        **fields,
+    )

@@ -1,11 +1,10 @@
 """One batch on its way through the user's coroutine, from its inputs to its answer."""
 
 import asyncio
-import inspect
-from typing import Any, Optional
+from typing import Any, Awaitable, Callable, Optional
 
 from pyflink_async_batch._proto import async_batch_pb2
-from pyflink_async_batch._worker import result_check
+from pyflink_async_batch._worker import result_check, user_call
 from pyflink_async_batch._worker.answerer import Answerer
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
@@ -23,14 +22,20 @@ class BatchInvocation:
     :param function: the user's function.
     :param answerer: sends the one answer of each call.
     :param retry: decides which calls are repeated; None for none.
+    :param call: has the function handle inputs; None to call it for this batch alone.
     """
 
     def __init__(
-        self, function: Any, answerer: Answerer, retry: Optional[RetryPolicy] = None
+        self,
+        function: Any,
+        answerer: Answerer,
+        retry: Optional[RetryPolicy] = None,
+        call: Optional[Callable[[Any], Awaitable[Any]]] = None,
     ) -> None:
         self._function = function
         self._answerer = answerer
         self._retry = retry
+        self._call = call
         self._task: Optional[asyncio.Task[None]] = None
         self._wanted = True
 
@@ -61,17 +66,17 @@ class BatchInvocation:
 
     async def _invoke(self, request: Any, inputs: Any) -> None:
         task = asyncio.current_task()
-        method = self._name("async_invoke_batch")
+        method = user_call.method_name(self._function, "async_invoke_batch")
         try:
-            results = self._function.async_invoke_batch(inputs)
-            if not inspect.isawaitable(results):
-                raise result_check.InvalidResultError(
-                    "'%s' should return an awaitable, but returned '%s'."
-                    % (method, type(results).__name__)
-                )
-            results = await results
+            if self._call is not None:
+                results = await self._call(inputs)
+            else:
+                results = await user_call.invoke(self._function, inputs)
         except GeneratorExit:
             raise
+        except result_check.MergedResultError as error:
+            if self._is_wanted(task):
+                self._answerer.failure(request, error, Failure.INVALID_RESULT)
         except BaseException as error:
             # Also CancelledError, SystemExit and KeyboardInterrupt: raised by user code they are
             # failures of a batch like any other; let through, they would strand it or end the loop.
@@ -88,7 +93,7 @@ class BatchInvocation:
     async def _time_out(
         self, request: Any, inputs: Any, cancelled: Optional["asyncio.Task[None]"]
     ) -> None:
-        method = self._name("timeout_batch")
+        method = user_call.method_name(self._function, "timeout_batch")
         try:
             if cancelled is not None and not cancelled.done():
                 await asyncio.wait({cancelled}, timeout=_CANCEL_SECONDS)
@@ -101,6 +106,3 @@ class BatchInvocation:
         else:
             if self._wanted:
                 self._answerer.result(request, results, method)
-
-    def _name(self, method: str) -> str:
-        return "%s.%s" % (type(self._function).__name__, method)

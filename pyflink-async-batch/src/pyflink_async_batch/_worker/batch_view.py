@@ -4,7 +4,8 @@ Chosen once, when the function is opened: Python values for an ``AsyncBatchFunct
 columns for an ``ArrowAsyncBatchFunction``. Transports know record batches alone.
 """
 
-from typing import Any, List, Protocol
+import itertools
+from typing import Any, List, Protocol, Sequence
 
 import pyarrow as pa
 
@@ -33,6 +34,12 @@ class BatchView(Protocol):
         :raises InvalidResultError: if it has not
         """
 
+    def join(self, inputs: Sequence[Any]) -> Any:
+        """Returns several batches' inputs as the function takes them, one after the other."""
+
+    def part(self, results: Any, row_counts: Sequence[int]) -> List[Any]:
+        """Returns checked results of joined inputs as those of each batch."""
+
     def encode(self, results: Any) -> pa.RecordBatch:
         """Returns checked results as a batch for the operator.
 
@@ -56,6 +63,15 @@ class RowView:
     def check(self, results: Any, method: str, row_count: int) -> List[Any]:
         """See :func:`result_check.check`."""
         return result_check.check(results, method, row_count)
+
+    def join(self, inputs: Sequence[List[Any]]) -> List[Any]:
+        """Returns one list."""
+        return list(itertools.chain.from_iterable(inputs))
+
+    def part(self, results: List[Any], row_counts: Sequence[int]) -> List[List[Any]]:
+        """Returns a list for each batch."""
+        rest = iter(results)
+        return [list(itertools.islice(rest, count)) for count in row_counts]
 
 
 def view_for(function: Any, decoder: BatchDecoder, description: Any) -> BatchView:

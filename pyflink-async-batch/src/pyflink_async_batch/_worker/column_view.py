@@ -1,6 +1,7 @@
 """What a function on columns takes and returns: Arrow arrays and record batches."""
 
-from typing import Any, List, Union
+import itertools
+from typing import Any, List, Sequence, Union
 
 import numpy as np
 import pyarrow as pa
@@ -87,6 +88,19 @@ class ColumnView:
             )
         return results
 
+    def join(self, inputs: Sequence[Any]) -> Any:
+        """Returns the columns of several batches as those of one, which is a copy."""
+        first = inputs[0]
+        if not isinstance(first, pa.RecordBatch):
+            return pa.concat_arrays(inputs)
+        columns = [pa.concat_arrays(pieces) for pieces in zip(*(each.columns for each in inputs))]
+        return pa.RecordBatch.from_arrays(columns, schema=first.schema)
+
+    def part(self, results: Any, row_counts: Sequence[int]) -> List[Any]:
+        """Returns a view of checked results for each batch."""
+        starts = [0, *itertools.accumulate(row_counts)]
+        return [_rows(results, start, count) for start, count in zip(starts, row_counts)]
+
     def encode(self, results: Any) -> pa.RecordBatch:
         """Returns the results as a batch of the output schema, if possible on their own memory.
 
@@ -164,6 +178,12 @@ class _FieldColumns:
 def _columns(schema: pa.Schema) -> Union[_ValueColumn, _FieldColumns]:
     layout = logical_type(schema.metadata, LAYOUT_KEY)
     return _ValueColumn(schema) if layout == "VALUE" else _FieldColumns(schema, layout)
+
+
+def _rows(results: Any, start: int, count: int) -> Any:
+    if isinstance(results, np.ndarray):
+        return results[start : start + count]
+    return results.slice(start, count)
 
 
 def _validate(results: Any) -> None:

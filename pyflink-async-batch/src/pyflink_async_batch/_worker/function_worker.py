@@ -4,9 +4,10 @@ function, runs a coroutine for each batch on the event loop that took it in, and
 """
 
 import asyncio
+import functools
 import logging
 import pickle
-from typing import Any, Callable, Dict, Optional, Protocol, Set, Tuple
+from typing import Any, Awaitable, Callable, Dict, Optional, Protocol, Set, Tuple
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from pyflink_async_batch._worker.answerer import AnswerChannel, Answerer
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.batch_invocation import BatchInvocation
 from pyflink_async_batch._worker.batch_view import BatchView, view_for
+from pyflink_async_batch._worker.merged_calls import MergedCalls
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,6 +28,9 @@ FrameHeader = async_batch_pb2.FrameHeader
 # Shorter than what the operator waits for the end, so that close() runs even if a coroutine hangs.
 _CANCEL_SECONDS = 1.0
 _GAUGE_SECONDS = 2.0
+
+# Caller, batch and attempt: what an invocation is known by.
+_Key = Tuple[int, int, int]
 
 
 class Metrics(Protocol):
@@ -64,7 +69,8 @@ class FunctionWorker:
         self._answerer: Answerer
         self._function: Any = None
         self._retry: Optional[RetryPolicy] = None
-        self._invocations: Dict[Tuple[int, int], BatchInvocation] = {}
+        self._merged: Optional[MergedCalls] = None
+        self._invocations: Dict[_Key, BatchInvocation] = {}
         self._tasks: Set[asyncio.Task[None]] = set()
         self._leave: Optional[asyncio.Future[bool]] = None
 
@@ -113,6 +119,8 @@ class FunctionWorker:
         """
         if header.kind in (async_batch_pb2.INVOKE, async_batch_pb2.TIMEOUT):
             self._on_batch(header, read)
+        elif header.kind == async_batch_pb2.CANCEL:
+            self._cancel_batches_of(header.caller)
         elif header.kind == async_batch_pb2.SHUTDOWN:
             self.end(in_order=True)
         else:
@@ -130,6 +138,10 @@ class FunctionWorker:
             self._view = view_for(self._function, self._decoder, self._description)
             self._answerer = Answerer(self._channel, self._view)
             self._retry = RetryPolicy.unpickle(self._description.retry_strategy)
+            if self._description.HasField("call_merging"):
+                self._merged = MergedCalls(
+                    self._function, self._view, self._description.call_merging
+                )
             kind = Failure.OPEN
             group = self._metrics.group if self._metrics is not None else None
             self._function.open(runtime_context.create(self._description, group))
@@ -157,15 +169,18 @@ class FunctionWorker:
 
     def _on_batch(self, header: Any, read: Callable[[], pa.RecordBatch]) -> None:
         try:
-            inputs = self._view.inputs(read())
+            batch = read()
+            inputs = self._view.inputs(batch)
         except Exception as error:
             # Such as an element whose class cannot be imported here.
             self._answerer.failure(header, error, Failure.PROTOCOL)
             return
-        key = (header.batch_id, header.attempt)
+        key = (header.caller, header.batch_id, header.attempt)
         invocation = self._invocations.get(key)
         if invocation is None:
-            invocation = BatchInvocation(self._function, self._answerer, self._retry)
+            invocation = BatchInvocation(
+                self._function, self._answerer, self._retry, self._call(header, batch)
+            )
             self._invocations[key] = invocation
         if header.kind == async_batch_pb2.TIMEOUT:
             task = invocation.time_out(header, inputs)
@@ -174,13 +189,24 @@ class FunctionWorker:
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(key, invocation, done))
 
-    def _forget(
-        self, key: Tuple[int, int], invocation: BatchInvocation, done: "asyncio.Task[None]"
-    ) -> None:
+    def _call(
+        self, header: Any, batch: pa.RecordBatch
+    ) -> Optional[Callable[[Any], Awaitable[Any]]]:
+        # A call is repeated without others: if it is their rows that fail it, it succeeds now.
+        if self._merged is None or header.attempt > 1:
+            return None
+        return functools.partial(self._merged.invoke, rows=header.row_count, size=batch.nbytes)
+
+    def _forget(self, key: _Key, invocation: BatchInvocation, done: "asyncio.Task[None]") -> None:
         self._tasks.discard(done)
         # A timed-out coroutine ends while the call that replaces it still runs.
         if invocation.is_done() and self._invocations.get(key) is invocation:
             del self._invocations[key]
+
+    def _cancel_batches_of(self, caller: int) -> None:
+        for (of_caller, _, _), invocation in self._invocations.items():
+            if of_caller == caller:
+                invocation.cancel()
 
     async def _cancel_batches(self) -> None:
         for invocation in self._invocations.values():

@@ -10,6 +10,10 @@ class InvalidResultError(TypeError):
     """What the function returned cannot be the results of its batch, one for each input."""
 
 
+class MergedResultError(InvalidResultError):
+    """Likewise, of several batches that were handled in one call: none of them has results."""
+
+
 def check(results: Any, method: str, row_count: int) -> List[Any]:
     """
     :param results: what the user's method returned.
