@@ -21,8 +21,8 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 
 /**
  * Encodes batches and sends them, in order, each as soon as there is memory for it. Thread-safe:
- * the mailbox thread sends, and whichever thread frees the memory of one batch encodes those that
- * have waited for it.
+ * mailbox threads send, and whichever thread frees the memory of one batch encodes those that have
+ * waited for it.
  *
  * @param <IN> type of the inputs
  */
@@ -83,6 +83,18 @@ final class BatchSender<IN> implements AutoCloseable {
     /** Batches that wait for memory. */
     synchronized int awaitingMemory() {
         return unsent.size();
+    }
+
+    /**
+     * Forgets the batches of a caller that wait for memory. Those that were sent are released as
+     * any other.
+     */
+    void withdraw(int caller) {
+        synchronized (this) {
+            unsent.removeIf(batch -> batch.header().getCaller() == caller);
+        }
+        // Its first one may have been what others wait behind.
+        sendWaiting();
     }
 
     /**

@@ -22,12 +22,18 @@ final class FunctionDescription {
             TypeInformation<?> inputType,
             TypeInformation<?> outputType,
             RuntimeContext runtimeContext) {
+        return describe(function, inputType, outputType)
+                .setRuntimeContext(describe(runtimeContext));
+    }
+
+    /** All but what depends on the worker process, or on the subtask. */
+    static UserDefinedAsyncBatchFunction.Builder describe(
+            PythonFunction function, TypeInformation<?> inputType, TypeInformation<?> outputType) {
         return UserDefinedAsyncBatchFunction.newBuilder()
                 .setFunctionType(FunctionType.ASYNC_BATCH)
                 .setPayload(ByteString.copyFrom(function.pickled()))
                 .setRetryStrategy(ByteString.copyFrom(function.retryStrategy()))
                 .setFunctionName(function.className())
-                .setRuntimeContext(describe(runtimeContext))
                 .setInputSchema(
                         ByteString.copyFrom(ArrowSchemas.toBytes(ArrowSchemas.forType(inputType))))
                 .setOutputSchema(
@@ -35,7 +41,8 @@ final class FunctionDescription {
                                 ArrowSchemas.toBytes(ArrowSchemas.forType(outputType))));
     }
 
-    private static io.asyncbatch.flink.proto.RuntimeContext describe(RuntimeContext context) {
+    /** What the user's {@code open} sees of a subtask. */
+    static io.asyncbatch.flink.proto.RuntimeContext describe(RuntimeContext context) {
         TaskInfo task = context.getTaskInfo();
         return io.asyncbatch.flink.proto.RuntimeContext.newBuilder()
                 .setTaskName(task.getTaskName())

@@ -10,10 +10,13 @@ import io.asyncbatch.flink.proto.FrameKind;
 import io.asyncbatch.flink.worker.memory.SharedMemory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.concurrent.CompletionStage;
+import org.apache.beam.model.pipeline.v1.MetricsApi.MonitoringInfo;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.python.metric.process.FlinkMetricContainer;
 
 /**
  * Runs batches in one Python worker process of its own. A worker that fails or dies while it is
@@ -59,7 +62,11 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         allocator = new BridgeAllocator(workerName, Long.MAX_VALUE);
         exchange =
                 new BatchExchange<>(function.className(), inputType, outputType, allocator, limits);
-        TransportMetrics.register(context.runtimeContext().getMetricGroup(), allocator, exchange);
+        TransportMetrics.register(
+                context.runtimeContext().getMetricGroup(),
+                allocator,
+                exchange.transport(),
+                () -> true);
         worker =
                 new PythonWorker(
                         function.className(),
@@ -88,9 +95,11 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     private final class WorkerListener implements PythonWorker.Listener {
 
         private final InvokerContext context;
+        private final FlinkMetricContainer metrics;
 
         private WorkerListener(InvokerContext context) {
             this.context = context;
+            this.metrics = new FlinkMetricContainer(context.runtimeContext().getMetricGroup());
         }
 
         @Override
@@ -117,6 +126,11 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         @Override
         public int batchesInFlight() {
             return exchange.inFlight();
+        }
+
+        @Override
+        public void measured(String transform, List<MonitoringInfo> infos) {
+            metrics.updateMetrics(transform, infos);
         }
     }
 

@@ -29,8 +29,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import javax.annotation.Nullable;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.beam.model.pipeline.v1.MetricsApi.MonitoringInfo;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.python.metric.process.FlinkMetricContainer;
 import org.apache.flink.util.ExceptionUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +61,12 @@ final class PythonWorker implements AutoCloseable {
 
         /** Batches that the worker has yet to answer. */
         int batchesInFlight();
+
+        /**
+         * What the user's function has measured so far. Called by one of the worker's own threads,
+         * one at a time.
+         */
+        void measured(String transform, List<MonitoringInfo> infos);
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(PythonWorker.class);
@@ -82,8 +88,9 @@ final class PythonWorker implements AutoCloseable {
     private final String functionName;
     private final String workerName;
     private final WorkerLimits limits;
-    private final InvokerContext context;
+    private final List<Path> socketDirectories;
     private final PythonEnvironment environment;
+    private final GpuShare gpus;
     private final Listener listener;
 
     private final CompletableFuture<FrameHeader> ready = new CompletableFuture<>();
@@ -93,7 +100,6 @@ final class PythonWorker implements AutoCloseable {
     private volatile boolean closing;
 
     private ConnectionListener connections;
-    private GpuShare gpus;
     private WorkerControl control;
     private BatchChannel channel;
     @Nullable private SharedMemory sharedMemory;
@@ -105,11 +111,13 @@ final class PythonWorker implements AutoCloseable {
             WorkerLimits limits,
             InvokerContext context,
             Listener listener) {
+        // The context is not kept: a worker may outlive the subtask that it belongs to.
         this.functionName = functionName;
         this.workerName = workerName;
         this.limits = limits;
-        this.context = context;
+        this.socketDirectories = socketDirectories(context);
         this.environment = new PythonEnvironment(configuration, context);
+        this.gpus = GpuShare.of(limits.gpus(), context);
         this.listener = listener;
     }
 
@@ -130,16 +138,12 @@ final class PythonWorker implements AutoCloseable {
         long deadline = System.nanoTime() + limits.openTimeoutMillis() * 1_000_000;
 
         WorkerSecret token = WorkerSecret.random();
-        connections = ConnectionListener.listen(socketDirectories(), token.bytes());
-        gpus = GpuShare.of(limits.gpus(), context);
+connections = ConnectionListener.listen(socketDirectories, token.bytes());
         control =
                 new WorkerControl(
                         workerName,
                         environment.pipelineOptions(),
-                        environment.metricsEnabled()
-                                ? new FlinkMetricContainer(
-                                        context.runtimeContext().getMetricGroup())
-                                : null);
+                        environment.metricsEnabled() ? listener::measured : null);
         control.open(
                 environment.command(workerVariables(token)),
                 function.setChannel(FunctionDescription.describe(connections, limits))
@@ -161,7 +165,7 @@ final class PythonWorker implements AutoCloseable {
         return variables;
     }
 
-    private List<Path> socketDirectories() {
+    private static List<Path> socketDirectories(InvokerContext context) {
         return Stream.concat(
                         Stream.of(
                                 context.taskEnvironment().getTaskManagerInfo().getTmpDirectories()),
@@ -271,6 +275,17 @@ final class PythonWorker implements AutoCloseable {
     /** Where batches go. Only after {@link #open}. */
     BatchChannel channel() {
         return channel;
+    }
+
+    /** Ends the process, if it has only left its channel. Any thread may ask, after the death. */
+    void endProcess() {
+        try {
+            if (process().isAlive()) {
+                process().close();
+            }
+        } catch (IOException e) {
+            LOG.warn("{}", e.getMessage());
+        }
     }
 
     /** What both processes map, if they do. Only after {@link #open}; who uses it closes it. */

@@ -10,6 +10,7 @@ import io.asyncbatch.flink.worker.memory.SharedMemory;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class TransportMetricsTest {
 
+    private final AtomicBoolean reports = new AtomicBoolean();
     private final Map<String, Metric> metrics = new HashMap<>();
     private final BridgeAllocator allocator = new BridgeAllocator("test", Long.MAX_VALUE);
     private final BatchExchange<Long, Long> exchange =
@@ -44,9 +46,11 @@ class TransportMetricsTest {
                     }
                 },
                 allocator,
-                exchange);
+                exchange.transport(),
+                reports::get);
         assertThat(DocumentedMetrics.under("The worker process", metrics))
                 .isEqualTo(metrics.keySet());
+        reports.set(true);
         assertThat(metrics.keySet()).allSatisfy(name -> assertThat(value(name)).isZero());
 
         try (SharedMemory memory = new MappedFiles(temporary, 8_192).map(1)) {
@@ -55,6 +59,9 @@ class TransportMetricsTest {
             assertThat(value("sharedMemoryBytes")).isEqualTo(4_096);
             assertThat(value("sharedMemoryLimitBytes")).isEqualTo(8_192);
             assertThat(value("batchesInSharedMemory")).isOne();
+            reports.set(false);
+            assertThat(metrics.keySet()).allSatisfy(name -> assertThat(value(name)).isZero());
+            reports.set(true);
             region.giveBack();
             assertThat(value("sharedMemoryBytes")).isZero();
         }

@@ -16,6 +16,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BiConsumer;
 import javax.annotation.Nullable;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi;
 import org.apache.beam.model.pipeline.v1.MetricsApi.MonitoringInfo;
@@ -32,7 +33,6 @@ import org.apache.beam.runners.fnexecution.state.StateRequestHandler;
 import org.apache.beam.sdk.fn.data.FnDataReceiver;
 import org.apache.beam.sdk.options.PipelineOptions;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.python.metric.process.FlinkMetricContainer;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.TemporaryClassLoaderContext;
 import org.apache.flink.util.concurrent.ExecutorThreadFactory;
@@ -55,7 +55,7 @@ public final class WorkerControl implements AutoCloseable {
 
     private final String workerName;
     private final PipelineOptions pipelineOptions;
-    @Nullable private final FlinkMetricContainer metrics;
+    @Nullable private final BiConsumer<String, List<MonitoringInfo>> metrics;
     private final ExecutorService executor;
 
     private LoopbackServerFactory servers;
@@ -67,12 +67,13 @@ public final class WorkerControl implements AutoCloseable {
     /**
      * @param workerName names the worker in logs and threads
      * @param pipelineOptions log levels and the like, for the worker's harness
-     * @param metrics receives the metrics that the user's function makes, or null
+     * @param metrics takes the name of the transform and what the user's function has measured so
+     *     far, on threads of the worker, one at a time; or null
      */
     public WorkerControl(
             String workerName,
             PipelineOptions pipelineOptions,
-            @Nullable FlinkMetricContainer metrics) {
+            @Nullable BiConsumer<String, List<MonitoringInfo>> metrics) {
         this.workerName = workerName;
         this.pipelineOptions = pipelineOptions;
         this.metrics = metrics;
@@ -166,7 +167,7 @@ public final class WorkerControl implements AutoCloseable {
     }
 
     private synchronized void update(List<MonitoringInfo> infos) {
-        metrics.updateMetrics(AsyncBatchStage.TRANSFORM_ID, infos);
+        metrics.accept(AsyncBatchStage.TRANSFORM_ID, infos);
     }
 
     /**
