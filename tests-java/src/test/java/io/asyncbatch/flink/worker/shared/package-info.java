@@ -1,0 +1,2 @@
+/** Tests of what several subtasks share. */
+package io.asyncbatch.flink.worker.shared;
