@@ -30,6 +30,7 @@ from pyflink_async_batch.options import (
     DEFAULT_MAX_FRAME_BYTES,
     DEFAULT_OPEN_TIMEOUT,
     DEFAULT_SHARED_MEMORY_THRESHOLD,
+    DEFAULT_WORKER,
     AsyncBatchOptions,
     DurationLike,
 )
@@ -67,6 +68,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
+        worker: str = DEFAULT_WORKER,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -124,6 +126,15 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                           group of its own, which the operators after it join unless they are given
                           another one. Only where ``python.execution-mode`` is 'process'. By
                           default a slot like any other is taken.
+        :param worker: ``"own"``, the default, for a worker process of each subtask's own, or
+                       ``"shared"`` for one that all subtasks of a TaskManager share, and with it
+                       one copy of the model. A shared worker's ``open`` runs once and sees the
+                       index and the attempt of the subtask that started it. Batches of different
+                       subtasks that come at the same moment, or while ``capacity`` calls run that
+                       are not full, are handled in one call with ``batch_size`` elements and
+                       ``max_batch_bytes`` at most; one that is repeated is called by itself.
+                       ``max_bytes_in_flight`` then also bounds the memory of all subtasks' batches
+                       together. Needs ``python.execution-mode`` to be ``process``.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -142,6 +153,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
+            worker=worker,
             name=name,
         )
         return _wait_batch(
@@ -167,6 +179,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
+        worker: str = DEFAULT_WORKER,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -192,6 +205,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
+            worker=worker,
             name=name,
         )
         return _wait_batch(
@@ -221,6 +235,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
+        worker: str = DEFAULT_WORKER,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -243,6 +258,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
+            worker=worker,
             name=name,
         )
         return _wait_batch(
@@ -268,6 +284,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
+        worker: str = DEFAULT_WORKER,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -287,6 +304,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
+            worker=worker,
             name=name,
         )
         return _wait_batch(
@@ -315,7 +333,7 @@ def _wait_batch(
     j_configuration = environment_configuration(
         data_stream._j_data_stream.getExecutionEnvironment()
     )
-    require_usable_execution_mode(j_configuration)
+    require_usable_execution_mode(j_configuration, options.shares_worker)
     if options.resources is not None:
         require_worker_processes(j_configuration, "resources")
     payload = pickled_function(function)

@@ -4,7 +4,7 @@ import math
 import operator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Optional, Union
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 from pyflink.common import Duration, Time
@@ -21,6 +21,7 @@ __all__ = [
     "DEFAULT_NAME",
     "DEFAULT_OPEN_TIMEOUT",
     "DEFAULT_SHARED_MEMORY_THRESHOLD",
+    "DEFAULT_WORKER",
     "AsyncBatchOptions",
     "DurationLike",
 ]
@@ -35,6 +36,10 @@ DEFAULT_MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024
 DEFAULT_SHARED_MEMORY_THRESHOLD = 128 * 1024
 DEFAULT_OPEN_TIMEOUT = timedelta(minutes=10)
 DEFAULT_NAME = "async batch wait operator"
+DEFAULT_WORKER = "own"
+
+_SHARED_WORKER = "shared"
+_WORKERS = (DEFAULT_WORKER, _SHARED_WORKER)
 
 _MAX_JAVA_INT = 2**31 - 1
 _MAX_JAVA_LONG = 2**63 - 1
@@ -63,7 +68,13 @@ class AsyncBatchOptions:
     max_bytes_in_flight: int
     shared_memory_threshold: int
     resources: Optional[GpuResources]
+    worker: str
     name: str
+
+    @property
+    def shares_worker(self) -> bool:
+        """Whether the subtasks of a TaskManager share one worker."""
+        return self.worker == _SHARED_WORKER
 
     @staticmethod
     def of(
@@ -80,6 +91,7 @@ class AsyncBatchOptions:
         max_bytes_in_flight: Optional[int] = None,
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
+        worker: str = DEFAULT_WORKER,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -140,6 +152,7 @@ class AsyncBatchOptions:
                 "shared_memory_threshold", shared_memory_threshold, _MAX_JAVA_LONG
             ),
             resources=resources,
+            worker=_one_of("worker", worker, _WORKERS),
             name=_operator_name(name),
         )
 
@@ -191,6 +204,15 @@ def positive_millis(option: str, value: Any, or_else: str = "") -> int:
     if not 1 <= rounded <= _MAX_MILLIS:
         raise InvalidOptionError(option, _Shown(shown), _POSITIVE_DURATION)
     return rounded
+
+
+def _one_of(option: str, value: Any, accepted: Sequence[str]) -> str:
+    listed = " or ".join(map(repr, accepted))
+    if not isinstance(value, str):
+        raise InvalidOptionTypeError(option, value, listed)
+    if value not in accepted:
+        raise InvalidOptionError(option, value, listed)
+    return value
 
 
 def _operator_name(name: Any) -> str:

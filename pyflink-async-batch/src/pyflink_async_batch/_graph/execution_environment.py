@@ -19,17 +19,24 @@ def environment_configuration(j_environment: Any) -> Any:
     return j_config_util.getEnvironmentConfig(j_environment)
 
 
-def require_usable_execution_mode(j_configuration: Any) -> None:
+def require_usable_execution_mode(j_configuration: Any, shares_worker: bool = False) -> None:
     """
-    :raises UnsupportedEnvironmentError: ``python.execution-mode`` is unknown, or is 'thread' and
-                                         the job runs inside this process's JVM, where that
-                                         cannot work. On a cluster its TaskManagers will tell.
+    :param shares_worker: Whether the subtasks of a TaskManager share one worker process.
+    :raises UnsupportedEnvironmentError: ``python.execution-mode`` is unknown, or is 'thread' where
+                                         a worker process is to be shared or the job runs inside
+                                         this process's JVM and that cannot work. On a cluster its
+                                         TaskManagers will tell.
     """
     option = get_gateway().jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE
     mode = j_configuration.get(option)
     if mode not in ("process", "thread"):
         raise UnsupportedEnvironmentError(
             f"'{option.key()}' must be 'process' or 'thread', got '{mode}'."
+        )
+    if mode == "thread" and shares_worker:
+        raise UnsupportedEnvironmentError(
+            f"worker='shared' needs '{option.key()}' to be 'process', got '{mode}': in thread mode "
+            "all subtasks of a TaskManager run in one Python, and can share a model in a module."
         )
     if mode == "thread" and is_local_deployment(j_configuration):
         if sys.platform != "linux":

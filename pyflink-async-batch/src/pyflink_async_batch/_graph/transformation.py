@@ -59,6 +59,7 @@ def apply_transformation(
             .sharedMemoryThreshold(options.shared_memory_threshold)
             .batchTimeDomain(options.batch_time_domain.name)
             .onColumns(on_columns)
+            .sharedWorker(options.shares_worker)
             .name(options.name)
         )
         if options.batch_timeout_millis is not None:

@@ -11,6 +11,7 @@ import io.asyncbatch.flink.worker.PythonFunction;
 import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
 import io.asyncbatch.flink.worker.WorkerLimits;
+import io.asyncbatch.flink.worker.WorkerSharing;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.SlotSharingGroup;
@@ -47,6 +48,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long maxBytesInFlight;
     private long sharedMemoryThreshold;
     @Nullable private GpuResources resources;
+    private boolean sharedWorker;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
@@ -161,6 +163,14 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     }
 
     /**
+     * @param sharedWorker whether the subtasks of a TaskManager share a worker
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> sharedWorker(boolean sharedWorker) {
+        this.sharedWorker = sharedWorker;
+        return this;
+    }
+
+    /**
      * Adds the transformation to the job.
      *
      * @throws IllegalArgumentException if an option is out of its range or contradicts another
@@ -195,7 +205,10 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                                 maxFrameBytes,
                                 maxBytesInFlight,
                                 sharedMemoryThreshold,
-                                resources));
+                                resources),
+                        sharedWorker
+                                ? new WorkerSharing(batchSize, maxBatchBytes, capacity)
+                                : null);
         SingleOutputStreamOperator<OUT> results =
                 input.transform(
                         name,
