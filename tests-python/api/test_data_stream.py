@@ -98,6 +98,7 @@ def test_every_option_reaches_the_java_side(
         latency_target=timedelta(seconds=2),
         max_bytes_in_flight=2**22,
         shared_memory_threshold=2**15,
+        worker="shared",
         name="classify",
     )
     assert isinstance(result, DataStream)
@@ -123,6 +124,7 @@ def test_every_option_reaches_the_java_side(
         "maxBytesInFlight": 2**22,
         "sharedMemoryThreshold": 2**15,
         "onColumns": False,
+        "sharedWorker": True,
         "name": "classify",
     }
 

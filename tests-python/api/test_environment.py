@@ -125,6 +125,15 @@ class TestTheExecutionMode:
         j_configuration.setString(self.KEY, mode)
         require_usable_execution_mode(j_configuration)
 
+    def test_is_process_for_a_shared_worker(self, j_configuration: Any) -> None:
+        require_usable_execution_mode(j_configuration, shares_worker=True)
+        j_configuration.setString(self.KEY, "thread")
+        with pytest.raises(
+            UnsupportedEnvironmentError,
+            match=r"worker='shared' needs 'python.execution-mode' to be 'process', got 'thread'",
+        ):
+            require_usable_execution_mode(j_configuration, shares_worker=True)
+
     @pytest.mark.parametrize("mode", ["Thread", "multi-thread", ""])
     def test_is_no_other(self, j_configuration: Any, mode: str) -> None:
         j_configuration.setString(self.KEY, mode)

@@ -47,8 +47,21 @@ def test_defaults() -> None:
         max_bytes_in_flight=256 * 1024 * 1024,
         shared_memory_threshold=128 * 1024,
         resources=None,
+        worker="own",
         name="async batch wait operator",
     )
+
+
+@pytest.mark.parametrize(("worker", "is_shared"), [("own", False), ("shared", True)])
+def test_a_worker_is_the_subtasks_own_or_shared(worker: str, is_shared: bool) -> None:
+    assert options(worker=worker).shares_worker == is_shared
+
+
+def test_another_worker_is_refused() -> None:
+    with pytest.raises(InvalidOptionError, match="worker must be 'own' or 'shared', got 'Shared'"):
+        options(worker="Shared")
+    with pytest.raises(InvalidOptionTypeError, match="worker must be 'own' or 'shared', got None"):
+        options(worker=None)
 
 
 def test_what_is_in_flight_may_weigh_at_least_as_much_as_one_batch() -> None:

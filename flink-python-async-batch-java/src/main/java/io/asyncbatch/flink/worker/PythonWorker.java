@@ -138,7 +138,7 @@ final class PythonWorker implements AutoCloseable {
         long deadline = System.nanoTime() + limits.openTimeoutMillis() * 1_000_000;
 
         WorkerSecret token = WorkerSecret.random();
-connections = ConnectionListener.listen(socketDirectories, token.bytes());
+        connections = ConnectionListener.listen(socketDirectories, token.bytes());
         control =
                 new WorkerControl(
                         workerName,

@@ -40,7 +40,8 @@ class PythonInvokerFactoryTest {
                                 new SubmittedPythonConfiguration(
                                         StreamExecutionEnvironment.getExecutionEnvironment(
                                                 configuration)),
-                                new WorkerLimits(1, 1, 1, 1, gpus)))
+                                new WorkerLimits(1, 1, 1, 1, gpus),
+                                null))
                 .createInvoker();
     }
 }
