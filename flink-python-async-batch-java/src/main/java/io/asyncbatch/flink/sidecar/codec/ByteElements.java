@@ -54,12 +54,12 @@ final class ByteElements extends NumericElements<byte[]> {
     }
 
     @Override
-    void convertIn(byte[] array, int index, TensorDataType type, ByteBuffer target) {
+    void convertIn(byte[] array, TensorDataType type, ByteBuffer target) {
         throw noConversion(type);
     }
 
     @Override
-    void convertOut(ByteBuffer source, TensorDataType type, byte[] array, int index) {
+    void convertOut(ByteBuffer source, TensorDataType type, byte[] array) {
         throw noConversion(type);
     }
 

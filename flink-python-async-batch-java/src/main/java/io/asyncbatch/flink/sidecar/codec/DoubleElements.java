@@ -59,12 +59,22 @@ final class DoubleElements extends NumericElements<double[]> {
     }
 
     @Override
-    void convertIn(double[] array, int index, TensorDataType type, ByteBuffer target) {
-        NumberConversion.putFloating(target, type, array[index]);
+    void convertIn(double[] array, TensorDataType type, ByteBuffer target) {
+        if (type == TensorDataType.FP32) {
+            for (double element : array) {
+                target.putFloat(NumberConversion.toFloat(element));
+            }
+            return;
+        }
+        for (double element : array) {
+            NumberConversion.putFloating(target, type, element);
+        }
     }
 
     @Override
-    void convertOut(ByteBuffer source, TensorDataType type, double[] array, int index) {
-        array[index] = NumberConversion.getFloating(source, type);
+    void convertOut(ByteBuffer source, TensorDataType type, double[] array) {
+        for (int i = 0; i < array.length; i++) {
+            array[i] = NumberConversion.getFloating(source, type);
+        }
     }
 }

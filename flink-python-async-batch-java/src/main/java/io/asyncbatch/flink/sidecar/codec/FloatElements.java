@@ -56,12 +56,30 @@ final class FloatElements extends NumericElements<float[]> {
     }
 
     @Override
-    void convertIn(float[] array, int index, TensorDataType type, ByteBuffer target) {
-        NumberConversion.putFloating(target, type, array[index]);
+    void convertIn(float[] array, TensorDataType type, ByteBuffer target) {
+        switch (type) {
+            case FP16 -> {
+                for (float element : array) {
+                    target.putShort(NumberConversion.toHalf(element));
+                }
+            }
+            case BF16 -> {
+                for (float element : array) {
+                    target.putShort(NumberConversion.toBrainFloat(element));
+                }
+            }
+            default -> {
+                for (float element : array) {
+                    NumberConversion.putFloating(target, type, element);
+                }
+            }
+        }
     }
 
     @Override
-    void convertOut(ByteBuffer source, TensorDataType type, float[] array, int index) {
-        array[index] = NumberConversion.toFloat(NumberConversion.getFloating(source, type));
+    void convertOut(ByteBuffer source, TensorDataType type, float[] array) {
+        for (int i = 0; i < array.length; i++) {
+            array[i] = NumberConversion.toFloat(NumberConversion.getFloating(source, type));
+        }
     }
 }

@@ -54,18 +54,22 @@ final class IntElements extends NumericElements<int[]> {
     }
 
     @Override
-    void convertIn(int[] array, int index, TensorDataType type, ByteBuffer target) {
-        NumberConversion.putInteger(target, type, array[index]);
+    void convertIn(int[] array, TensorDataType type, ByteBuffer target) {
+        for (int element : array) {
+            NumberConversion.putInteger(target, type, element);
+        }
     }
 
     @Override
-    void convertOut(ByteBuffer source, TensorDataType type, int[] array, int index) {
-        array[index] =
-                (int)
-                        NumberConversion.within(
-                                "int",
-                                NumberConversion.getInteger(source, type),
-                                Integer.MIN_VALUE,
-                                Integer.MAX_VALUE);
+    void convertOut(ByteBuffer source, TensorDataType type, int[] array) {
+        for (int i = 0; i < array.length; i++) {
+            array[i] =
+                    (int)
+                            NumberConversion.within(
+                                    "int",
+                                    NumberConversion.getInteger(source, type),
+                                    Integer.MIN_VALUE,
+                                    Integer.MAX_VALUE);
+        }
     }
 }

@@ -57,12 +57,16 @@ final class LongElements extends NumericElements<long[]> {
     }
 
     @Override
-    void convertIn(long[] array, int index, TensorDataType type, ByteBuffer target) {
-        NumberConversion.putInteger(target, type, array[index]);
+    void convertIn(long[] array, TensorDataType type, ByteBuffer target) {
+        for (long element : array) {
+            NumberConversion.putInteger(target, type, element);
+        }
     }
 
     @Override
-    void convertOut(ByteBuffer source, TensorDataType type, long[] array, int index) {
-        array[index] = NumberConversion.getInteger(source, type);
+    void convertOut(ByteBuffer source, TensorDataType type, long[] array) {
+        for (int i = 0; i < array.length; i++) {
+            array[i] = NumberConversion.getInteger(source, type);
+        }
     }
 }

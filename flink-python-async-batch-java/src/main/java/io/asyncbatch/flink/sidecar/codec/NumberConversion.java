@@ -29,6 +29,14 @@ final class NumberConversion {
 
     private static final double BEYOND_LONG = 0x1p63;
 
+    private static final int LEAST_NORMAL_HALF = Float.floatToRawIntBits(0x1p-14f);
+
+    /** The least that would be rounded to infinity. */
+    private static final int BEYOND_HALF = Float.floatToRawIntBits(65_520);
+
+    /** Between the exponents of the same number in both types. */
+    private static final int HALF_BIAS = 127 - 15 << 23;
+
     private NumberConversion() {}
 
     /** Into a floating type only if it is one of its numbers. */
@@ -92,6 +100,22 @@ final class NumberConversion {
             throw beyond(TensorDataType.FP32, value);
         }
         return rounded;
+    }
+
+    static short toHalf(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        int magnitude = bits & 0x7FFF_FFFF;
+        if (magnitude >= LEAST_NORMAL_HALF && magnitude < BEYOND_HALF) {
+            // Almost all numbers come here, and none to a branch that is hard to foretell.
+            int tiesToEven = 0xFFF + (magnitude >>> 13 & 1);
+            int rounded = magnitude - HALF_BIAS + tiesToEven >>> 13;
+            return (short) (bits >>> Short.SIZE & 0x8000 | rounded);
+        }
+        return toHalf(value, value);
+    }
+
+    static short toBrainFloat(float value) {
+        return toBrainFloat(value, value);
     }
 
     private static float fromBrainFloat(short bits) {

@@ -26,52 +26,47 @@ abstract class NumericElements<A> extends Elements<A> {
     abstract void copyOut(ByteBuffer source, A array);
 
     /**
-     * Writes one element in a type that is not its own.
+     * Writes all elements in a type that is not their own, and moves the position by each: the loop
+     * is the subclass's, where it is compiled for one type.
      *
-     * @throws UnfitElementException if the type does not hold it
+     * @throws UnfitElementException at the position of an element that the type does not hold
      */
-    abstract void convertIn(A array, int index, TensorDataType type, ByteBuffer target);
+    abstract void convertIn(A array, TensorDataType type, ByteBuffer target);
 
     /**
-     * Reads one element from a type that is not its own.
+     * Reads all elements from a type that is not their own, and moves the position by each.
      *
-     * @throws UnfitElementException if the Java type does not hold it
+     * @throws UnfitElementException behind an element that the Java type does not hold
      */
-    abstract void convertOut(ByteBuffer source, TensorDataType type, A array, int index);
+    abstract void convertOut(ByteBuffer source, TensorDataType type, A array);
 
     @Override
     final void write(A array, TensorDataType type, ByteBuffer target) {
-        int length = length(array);
+        int start = target.position();
         if (isOwn(type)) {
             copyIn(array, target);
-            target.position(target.position() + length * type.byteSize());
+            target.position(start + length(array) * type.byteSize());
             return;
         }
-        int index = 0;
         try {
-            for (; index < length; index++) {
-                convertIn(array, index, type, target);
-            }
+            convertIn(array, type, target);
         } catch (UnfitElementException e) {
-            throw e.at(index);
+            throw e.at((target.position() - start) / type.byteSize());
         }
     }
 
     @Override
     final void read(ByteBuffer source, TensorDataType type, A array) {
-        int length = length(array);
+        int start = source.position();
         if (isOwn(type)) {
             copyOut(source, array);
-            source.position(source.position() + length * type.byteSize());
+            source.position(start + length(array) * type.byteSize());
             return;
         }
-        int index = 0;
         try {
-            for (; index < length; index++) {
-                convertOut(source, type, array, index);
-            }
+            convertOut(source, type, array);
         } catch (UnfitElementException e) {
-            throw e.at(index);
+            throw e.at((source.position() - start) / type.byteSize() - 1);
         }
     }
 }

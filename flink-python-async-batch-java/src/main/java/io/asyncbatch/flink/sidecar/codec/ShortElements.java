@@ -49,18 +49,22 @@ final class ShortElements extends NumericElements<short[]> {
     }
 
     @Override
-    void convertIn(short[] array, int index, TensorDataType type, ByteBuffer target) {
-        NumberConversion.putInteger(target, type, array[index]);
+    void convertIn(short[] array, TensorDataType type, ByteBuffer target) {
+        for (short element : array) {
+            NumberConversion.putInteger(target, type, element);
+        }
     }
 
     @Override
-    void convertOut(ByteBuffer source, TensorDataType type, short[] array, int index) {
-        array[index] =
-                (short)
-                        NumberConversion.within(
-                                "short",
-                                NumberConversion.getInteger(source, type),
-                                Short.MIN_VALUE,
-                                Short.MAX_VALUE);
+    void convertOut(ByteBuffer source, TensorDataType type, short[] array) {
+        for (int i = 0; i < array.length; i++) {
+            array[i] =
+                    (short)
+                            NumberConversion.within(
+                                    "short",
+                                    NumberConversion.getInteger(source, type),
+                                    Short.MIN_VALUE,
+                                    Short.MAX_VALUE);
+        }
     }
 }

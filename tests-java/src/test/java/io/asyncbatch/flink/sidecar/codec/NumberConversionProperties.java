@@ -15,7 +15,7 @@ import net.jqwik.api.Provide;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-class NumberConversionTest {
+class NumberConversionProperties {
 
     private static final int INFINITY_FP16 = 0x7C00;
     private static final int INFINITY_BF16 = 0x7F80;
@@ -78,6 +78,21 @@ class NumberConversionTest {
             int sign = Double.doubleToRawLongBits(value) < 0 ? 0x8000 : 0;
             assertThat(write(type, value)).isEqualTo(sign | expected);
         }
+    }
+
+    /** Floats have loops of their own. */
+    @Property(tries = 5_000)
+    void floatsAreRoundedLikeDoubles(@ForAll("finite") double value, @ForAll boolean brain) {
+        TensorDataType type = brain ? TensorDataType.BF16 : TensorDataType.FP16;
+        float narrow = (float) value;
+        try {
+            new FloatElements().write(new float[] {narrow}, type, buffer.clear());
+        } catch (UnfitElementException e) {
+            assertThatThrownBy(() -> write(type, narrow)).hasMessage(e.getMessage());
+            return;
+        }
+        int bits = buffer.flip().getShort() & 0xFFFF;
+        assertThat(bits).isEqualTo(write(type, narrow));
     }
 
     /** Any double; and ties, and what is next to one. */
