@@ -34,6 +34,7 @@ public final class AsyncBatchOptions implements Serializable {
     private final int capacity;
     private final Long maxBatchBytes;
     private final Long maxBytesInFlight;
+    private final boolean drainAtCheckpoint;
 
     private AsyncBatchOptions(Builder builder) {
         batchSize = builder.batchSize;
@@ -44,6 +45,7 @@ public final class AsyncBatchOptions implements Serializable {
         capacity = builder.capacity;
         maxBatchBytes = builder.maxBatchBytes;
         maxBytesInFlight = builder.maxBytesInFlight;
+        drainAtCheckpoint = builder.drainAtCheckpoint;
     }
 
     /**
@@ -93,6 +95,10 @@ public final class AsyncBatchOptions implements Serializable {
         return maxBytesInFlight == null ? OptionalLong.empty() : OptionalLong.of(maxBytesInFlight);
     }
 
+    public boolean getDrainAtCheckpoint() {
+        return drainAtCheckpoint;
+    }
+
     /** Collects options. Not thread-safe. */
     public static final class Builder {
 
@@ -104,6 +110,7 @@ public final class AsyncBatchOptions implements Serializable {
         private int capacity = DEFAULT_CAPACITY;
         private Long maxBatchBytes;
         private Long maxBytesInFlight;
+        private boolean drainAtCheckpoint;
 
         private Builder(int batchSize, Duration timeout) {
             this.batchSize = (int) requirePositive("batchSize", batchSize);
@@ -162,6 +169,17 @@ public final class AsyncBatchOptions implements Serializable {
          */
         public Builder maxBytesInFlight(long value) {
             maxBytesInFlight = requirePositive("maxBytesInFlight", value);
+            return this;
+        }
+
+        /**
+         * A barrier waits until the batches that are invoked or await emission have left, so that
+         * none of them is invoked again after a failure that follows the checkpoint. By default it
+         * does not wait, and they are in the state. Refused for unordered results, which promise
+         * nothing that this would keep.
+         */
+        public Builder drainAtCheckpoint(boolean value) {
+            drainAtCheckpoint = value;
             return this;
         }
 

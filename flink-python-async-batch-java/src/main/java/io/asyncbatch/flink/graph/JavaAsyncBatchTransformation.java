@@ -82,7 +82,8 @@ public final class JavaAsyncBatchTransformation {
                         .orElse(
                                 Math.max(
                                         AsyncBatchOptions.DEFAULT_MAX_BYTES_IN_FLIGHT,
-                                        maxBatchBytes)));
+                                        maxBatchBytes)),
+                options.getDrainAtCheckpoint());
     }
 
     private static <IN> RowWeigher<IN> weigher(

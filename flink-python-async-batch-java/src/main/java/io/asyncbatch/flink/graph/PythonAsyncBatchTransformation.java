@@ -193,7 +193,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         maxBatchBytes,
                         batchTimeDomain,
                         latencyTargetMillis,
-                        maxBytesInFlight);
+                        maxBytesInFlight,
+                        false);
         PythonInvokerFactory<IN, OUT> invokerFactory =
                 new PythonInvokerFactory<>(
                         function,

@@ -317,6 +317,15 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
 
     // ----------------------------------------------------------------- state
 
+    /** Before the barrier leaves, so that what leaves here belongs to the checkpoint. */
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
+        rethrowFailure();
+        while (settings.drainAtCheckpoint() && queue.hasBatches()) {
+            mailbox.yield();
+        }
+    }
+
     @Override
     public void snapshotState(StateSnapshotContext context) throws Exception {
         super.snapshotState(context);

@@ -20,6 +20,8 @@ import org.apache.flink.streaming.api.TimeDomain;
  *     long after it came, as far as the time of the last calls tells; {@link #NO_LATENCY_TARGET}
  * @param maxBytesInFlight batches wait while those invoked or awaiting emission would weigh more
  *     than this with them; at least {@code maxBatchBytes}
+ * @param drainAtCheckpoint a barrier waits until the batches that are invoked or await emission
+ *     have left; in ordered mode only
  */
 @Internal
 public record BatchSettings(
@@ -31,7 +33,8 @@ public record BatchSettings(
         long maxBatchBytes,
         TimeDomain batchTimeDomain,
         long latencyTargetMillis,
-        long maxBytesInFlight)
+        long maxBytesInFlight,
+        boolean drainAtCheckpoint)
         implements Serializable {
 
     /** Value of {@link #batchTimeoutMillis} when a partial batch never closes by time. */
@@ -73,6 +76,10 @@ public record BatchSettings(
                             + ", got "
                             + maxBytesInFlight);
         }
+        if (drainAtCheckpoint && outputMode != OutputMode.ORDERED) {
+            throw new IllegalArgumentException(
+                    "drainAtCheckpoint needs ordered results, and they are " + outputMode);
+        }
     }
 
     /** Settings whose batches close by processing time alone and weigh what they will. */
@@ -92,7 +99,8 @@ public record BatchSettings(
                 maxBatchBytes,
                 TimeDomain.PROCESSING_TIME,
                 NO_LATENCY_TARGET,
-                Long.MAX_VALUE);
+                Long.MAX_VALUE,
+                false);
     }
 
     /** Whether batches close by a timer of processing time. */

@@ -45,6 +45,7 @@ class AsyncBatchOptionsTest {
         assertThat(options.getCapacity()).isEqualTo(100);
         assertThat(options.getMaxBatchBytes()).isEmpty();
         assertThat(options.getMaxBytesInFlight()).isEmpty();
+        assertThat(options.getDrainAtCheckpoint()).isFalse();
     }
 
     @Test
@@ -89,6 +90,17 @@ class AsyncBatchOptionsTest {
                 .hasMessage("batchTimeDomain EVENT_TIME needs a batchTimeout, and has none");
         assertThat(builder.batchTimeout(Duration.ofSeconds(1)).build().getBatchTimeDomain())
                 .isEqualTo(TimeDomain.EVENT_TIME);
+    }
+
+    @Test
+    void drainingNeedsOrder() {
+        var draining =
+                AsyncBatchOptions.builder(8, Duration.ofSeconds(3)).drainAtCheckpoint(true).build();
+        assertThat(AsyncDataStream.orderedWaitBatch(numbers, new Identity(), draining)).isNotNull();
+        assertThatThrownBy(
+                        () -> AsyncDataStream.unorderedWaitBatch(numbers, new Identity(), draining))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("drainAtCheckpoint needs ordered results, and they are UNORDERED");
     }
 
     @Test

@@ -15,6 +15,7 @@ final class Settings {
     private TimeDomain batchTimeDomain = TimeDomain.PROCESSING_TIME;
     private long latencyTarget = BatchSettings.NO_LATENCY_TARGET;
     private long maxBytesInFlight = Long.MAX_VALUE;
+    private boolean drainAtCheckpoint;
 
     private Settings(OutputMode mode) {
         this.mode = mode;
@@ -72,6 +73,11 @@ final class Settings {
         return this;
     }
 
+    Settings drainAtCheckpoint() {
+        drainAtCheckpoint = true;
+        return this;
+    }
+
     BatchSettings build() {
         return new BatchSettings(
                 mode,
@@ -82,6 +88,7 @@ final class Settings {
                 maxBytes,
                 batchTimeDomain,
                 latencyTarget,
-                maxBytesInFlight);
+                maxBytesInFlight,
+                drainAtCheckpoint);
     }
 }

@@ -1,10 +1,12 @@
 package io.asyncbatch.flink.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import io.asyncbatch.flink.operator.state.SavedElementSerializer;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,6 +48,35 @@ class StateTest {
             assertThat(rig.output()).isEmpty();
         }
         assertThat(replay(state)).containsExactly("10", "20", "30@3", "40", "50");
+    }
+
+    @Test
+    void aBarrierWaitsForWhatIsInFlightIfAskedTo() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(2).drainAtCheckpoint())) {
+            rig.rows(1, 2, 3, 4, 5, 6, 7).watermark(7);
+            rig.whileCompleting(() -> rig.harness.prepareSnapshotPreBarrier(1));
+            assertThat(rig.output()).containsExactly("10", "20", "30", "40", "50", "60");
+            assertThat(replay(rig.snapshot())).containsExactly("70", "W:7");
+        }
+    }
+
+    @Test
+    void aBarrierThatWaitsSeesAFailure() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1).drainAtCheckpoint())) {
+            rig.rows(1);
+            rig.mail(() -> rig.invoker.invocations.get(0).fail(new IOException("gone")));
+            assertThatThrownBy(() -> rig.harness.prepareSnapshotPreBarrier(1))
+                    .rootCause()
+                    .hasMessage("gone");
+        }
+    }
+
+    @Test
+    void aBarrierDoesNotWaitUnasked() throws Exception {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1))) {
+            rig.rows(1).harness.prepareSnapshotPreBarrier(1);
+            assertThat(rig.output()).isEmpty();
+        }
     }
 
     @Test

@@ -96,6 +96,11 @@ public abstract class BatchQueue<IN, OUT> {
         return emittedRows == addedRows && fences.isEmpty();
     }
 
+    /** Whether rows of batches are held back, rather than only what comes after a forming one's. */
+    public boolean hasBatches() {
+        return emittedRows < addedRows;
+    }
+
     public boolean canEmit() {
         return fenceIsNext() || nextReady() != null;
     }
