@@ -15,8 +15,10 @@ import io.asyncbatch.flink.sidecar.channel.InferenceMethods;
 import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyServerBuilder;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.epoll.EpollEventLoopGroup;
@@ -42,6 +44,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import org.apache.flink.core.memory.MemoryUtils;
 
 /**
  * A model server in this JVM whose model multiplies by ten, and which does anything else that a
@@ -63,6 +67,7 @@ final class MockSidecar implements AutoCloseable {
             new EpollEventLoopGroup(1, new DefaultThreadFactory("mock-sidecar", true));
     private final Map<String, MappedByteBuffer> regions = new ConcurrentHashMap<>();
     private final List<FileChannel> regionFiles = new ArrayList<>();
+    private final List<MappedByteBuffer> mapped = new ArrayList<>();
     private final AtomicInteger inFlight = new AtomicInteger();
     private final Server server;
     private final String endpoint;
@@ -71,8 +76,9 @@ final class MockSidecar implements AutoCloseable {
     final List<Metadata> headers = new CopyOnWriteArrayList<>();
     final AtomicInteger mostInFlight = new AtomicInteger();
     final AtomicInteger cancelled = new AtomicInteger();
-    final AtomicInteger registrations = new AtomicInteger();
     final AtomicInteger connections = new AtomicInteger();
+    final List<String> versionsAskedFor = new CopyOnWriteArrayList<>();
+    private final Map<String, AtomicInteger> asked = new ConcurrentHashMap<>();
     volatile Behaviour behaviour = Inference::compute;
     volatile boolean serverReady = true;
     volatile boolean modelReady = true;
@@ -151,6 +157,16 @@ final class MockSidecar implements AutoCloseable {
         inferences.forEach(Inference::compute);
     }
 
+    /** How often a method was called. */
+    int asked(String method) {
+        return asked.getOrDefault(method, new AtomicInteger()).get();
+    }
+
+    /** Lets what is in flight finish, and takes nothing more. */
+    void goAway() {
+        server.shutdown();
+    }
+
     int openRequests() {
         return inFlight.get();
     }
@@ -165,6 +181,9 @@ final class MockSidecar implements AutoCloseable {
     public void close() throws Exception {
         server.shutdownNow().awaitTermination(10, TimeUnit.SECONDS);
         threads.shutdownGracefully(0, 10, TimeUnit.SECONDS).await(10, TimeUnit.SECONDS);
+        for (MappedByteBuffer region : mapped) {
+            MemoryUtils.UNSAFE.invokeCleaner(region);
+        }
         for (FileChannel file : regionFiles) {
             file.close();
         }
@@ -176,38 +195,36 @@ final class MockSidecar implements AutoCloseable {
         return ServerServiceDefinition.builder(InferenceMethods.SERVICE)
                 .addMethod(
                         InferenceMethods.SERVER_READY,
-                        (call, headers) ->
-                                reply(
-                                        call,
+                        replying(
+                                request ->
                                         ServerReadyResponse.newBuilder()
                                                 .setReady(serverReady)
                                                 .build()))
                 .addMethod(
                         InferenceMethods.MODEL_READY,
-                        (call, headers) ->
-                                modelReadyFailure != null
-                                        ? refuse(call, modelReadyFailure)
-                                        : reply(
-                                                call,
-                                                ModelReadyResponse.newBuilder()
-                                                        .setReady(modelReady)
-                                                        .build()))
+                        replying(
+                                request -> {
+                                    if (modelReadyFailure != null) {
+                                        throw modelReadyFailure.asRuntimeException();
+                                    }
+                                    versionsAskedFor.add(request.getVersion());
+                                    return ModelReadyResponse.newBuilder()
+                                            .setReady(modelReady)
+                                            .build();
+                                }))
+                .addMethod(InferenceMethods.MODEL_METADATA, replying(request -> metadata()))
+                .addMethod(InferenceMethods.REGISTER_MEMORY, replying(this::register))
                 .addMethod(
-                        InferenceMethods.MODEL_METADATA, (call, headers) -> reply(call, metadata()))
+                        InferenceMethods.UNREGISTER_MEMORY,
+                        replying(
+                                request ->
+                                        SystemSharedMemoryUnregisterResponse.getDefaultInstance()))
                 .addMethod(
                         InferenceMethods.MODEL_INFER,
                         (call, headers) -> {
                             this.headers.add(headers);
                             return new Inference(call);
                         })
-                .addMethod(
-                        InferenceMethods.REGISTER_MEMORY, (call, headers) -> new Registration(call))
-                .addMethod(
-                        InferenceMethods.UNREGISTER_MEMORY,
-                        (call, headers) ->
-                                reply(
-                                        call,
-                                        SystemSharedMemoryUnregisterResponse.getDefaultInstance()))
                 .build();
     }
 
@@ -223,21 +240,40 @@ final class MockSidecar implements AutoCloseable {
                 .build();
     }
 
-    private static <Q, A> ServerCall.Listener<Q> reply(ServerCall<Q, A> call, A answer) {
-        call.request(1);
-        return new ServerCall.Listener<>() {
-            @Override
-            public void onHalfClose() {
-                call.sendHeaders(new Metadata());
-                call.sendMessage(answer);
-                call.close(Status.OK, new Metadata());
-            }
+    /** What a method answers at once; a status that it throws is the answer too. */
+    private <Q, A> ServerCallHandler<Q, A> replying(Function<Q, A> answer) {
+        return (call, headers) -> {
+            asked.computeIfAbsent(
+                            call.getMethodDescriptor().getBareMethodName(),
+                            name -> new AtomicInteger())
+                    .incrementAndGet();
+            call.request(1);
+            return new ServerCall.Listener<>() {
+                @Override
+                public void onMessage(Q request) {
+                    try {
+                        A told = answer.apply(request);
+                        call.sendHeaders(new Metadata());
+                        call.sendMessage(told);
+                        call.close(Status.OK, new Metadata());
+                    } catch (StatusRuntimeException refusal) {
+                        call.close(refusal.getStatus(), new Metadata());
+                    }
+                }
+            };
         };
     }
 
-    private static <Q, A> ServerCall.Listener<Q> refuse(ServerCall<Q, A> call, Status status) {
-        call.close(status, new Metadata());
-        return new ServerCall.Listener<>() {};
+    private SystemSharedMemoryRegisterResponse register(SystemSharedMemoryRegisterRequest request) {
+        if (!sharesMemory) {
+            throw Status.UNIMPLEMENTED.asRuntimeException();
+        }
+        try {
+            map(request);
+        } catch (IOException e) {
+            throw Status.INVALID_ARGUMENT.withDescription(e.toString()).asRuntimeException();
+        }
+        return SystemSharedMemoryRegisterResponse.getDefaultInstance();
     }
 
     /** Descriptors of the mapped files stay open: closing one would take the client's lock away. */
@@ -248,42 +284,10 @@ final class MockSidecar implements AutoCloseable {
                         StandardOpenOption.READ,
                         StandardOpenOption.WRITE);
         regionFiles.add(file);
-        regions.put(
-                request.getName(),
-                file.map(MapMode.READ_WRITE, request.getOffset(), request.getByteSize()));
-    }
-
-    private final class Registration
-            extends ServerCall.Listener<SystemSharedMemoryRegisterRequest> {
-
-        private final ServerCall<
-                        SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse>
-                call;
-
-        private Registration(
-                ServerCall<SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse>
-                        call) {
-            this.call = call;
-            call.request(1);
-        }
-
-        @Override
-        public void onMessage(SystemSharedMemoryRegisterRequest request) {
-            registrations.incrementAndGet();
-            if (!sharesMemory) {
-                call.close(Status.UNIMPLEMENTED, new Metadata());
-                return;
-            }
-            try {
-                map(request);
-            } catch (IOException e) {
-                call.close(Status.INVALID_ARGUMENT.withDescription(e.toString()), new Metadata());
-                return;
-            }
-            call.sendHeaders(new Metadata());
-            call.sendMessage(SystemSharedMemoryRegisterResponse.getDefaultInstance());
-            call.close(Status.OK, new Metadata());
-        }
+        MappedByteBuffer region =
+                file.map(MapMode.READ_WRITE, request.getOffset(), request.getByteSize());
+        mapped.add(region);
+        regions.put(request.getName(), region);
     }
 
     private final class ConnectionCount extends io.grpc.ServerTransportFilter {
