@@ -18,6 +18,7 @@ VENV := .venv
 PY := $(abspath $(VENV))/bin/python
 STAMPS := $(VENV)/.stamps
 PEERS := target/peers-venv
+TRITON := target/triton-venv
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
 
@@ -35,7 +36,7 @@ help: ## show this list
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test $(STAMPS)/demo ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test $(STAMPS)/demo $(TRITON)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python $(PYTEST_ARGS)
 
@@ -129,6 +130,13 @@ $(STAMPS)/wheel: $(STAMPS)/jar $(STAMPS)/flink $(PYTHON_SOURCES) LICENSE NOTICE
 	rm -rf dist
 	$(PY) -m pip wheel -q --no-deps --no-build-isolation -w dist ./pyflink-async-batch
 	$(PY) -m pip install -q --no-deps --force-reinstall dist/pyflink_async_batch-*.whl
+	touch $@
+
+# Triton's own client, which wants a newer gRPC and protobuf than PyFlink takes -------------------
+
+$(TRITON)/.installed: requirements/triton.txt
+	test -x $(TRITON)/bin/python || "$(PYTHON)" -m venv $(TRITON)
+	$(TRITON)/bin/python -m pip install -q -r $<
 	touch $@
 
 # What only benchmarks need ----------------------------------------------------------------------

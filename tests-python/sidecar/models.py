@@ -192,3 +192,24 @@ class OutOfMemoryError(RuntimeError):
 
 
 CancelledError = asyncio.CancelledError
+
+
+class Undeclared(AsyncBatchFunction):
+    """Says nothing of its tensors."""
+
+    async def async_invoke_batch(self, inputs: List[Any]) -> Any:
+        return inputs
+
+
+class RowIdentity(AsyncBatchFunction):
+    """Returns its rows."""
+
+    async def async_invoke_batch(self, inputs: List[Row]) -> List[Row]:
+        return inputs
+
+
+class ColumnIdentity(ArrowAsyncBatchFunction):
+    """Returns its columns."""
+
+    async def async_invoke_batch(self, inputs: Any) -> Any:
+        return inputs

@@ -146,10 +146,7 @@ def test_another_model_or_version(directory: Path, name: str, version: str) -> N
 )
 def test_failures_of_the_function(directory: Path, raised: str, code: Any, kind: str) -> None:
     argument = ("--model-arg", f'error="{raised}"')
-    with asked_sidecar(directory, "models:Raises", *argument) as (
-        server,
-        stub,
-    ):
+    with asked_sidecar(directory, "models:Raises", *argument) as (_, stub):
         request = infer_request("Raises", ("x", "INT64", [1], ONE))
         error = error_of(lambda: stub.ModelInfer(request))
         assert error.code() == code
@@ -177,10 +174,7 @@ def test_failures_of_the_function(directory: Path, raised: str, code: Any, kind:
 )
 def test_results_that_do_not_fit(directory: Path, results: str, complaint: str) -> None:
     argument = ("--model-arg", f'results="{results}"')
-    with asked_sidecar(directory, "models:Returns", *argument) as (
-        server,
-        stub,
-    ):
+    with asked_sidecar(directory, "models:Returns", *argument) as (_, stub):
         request = infer_request("Returns", ("x", "INT64", [2], 2 * ONE))
         error = error_of(lambda: stub.ModelInfer(request))
         assert error.code() == grpc.StatusCode.INTERNAL

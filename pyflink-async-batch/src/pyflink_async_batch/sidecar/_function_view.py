@@ -181,16 +181,15 @@ def _column(spec: TensorSpec, tensor: Any) -> Any:
         arrow_type = pa.from_numpy_dtype(spec.dtype)
         values = pa.Array.from_buffers(arrow_type, len(flat), [None, pa.py_buffer(flat)])
     row_shape = tensor.shape[1:]
+    if spec.datatype in ("BYTES", "BOOL"):
+        for dim in reversed(row_shape):
+            values = pa.FixedSizeListArray.from_arrays(values, dim)
+        return values
     if not row_shape:
         return values
     storage = pa.FixedSizeListArray.from_arrays(values, flat.size // len(tensor))
-    if len(row_shape) == 1 or not _has_tensor_type(values.type):
+    if len(row_shape) == 1 or not hasattr(pa, "fixed_shape_tensor"):  # before pyarrow 12
         return storage
     return pa.ExtensionArray.from_storage(
         pa.fixed_shape_tensor(values.type, list(row_shape)), storage
     )
-
-
-def _has_tensor_type(value_type: Any) -> bool:
-    # pyarrow 12 brought it.
-    return hasattr(pa, "fixed_shape_tensor") and not pa.types.is_boolean(value_type)

@@ -21,6 +21,8 @@ def of_values(name: str, spec: TensorSpec, values: List[Any]) -> Any:
     """
     if spec.datatype == "BYTES":
         return _bytes_of_values(name, spec, values)
+    if any(value is None for value in values):
+        raise _misfit(name, spec, "null")
     has_bool = any(isinstance(value, (bool, np.bool_)) for value in values)
     if has_bool and spec.datatype != "BOOL":
         # Among integers numpy would make integers of them.
@@ -57,8 +59,9 @@ def of_column(name: str, spec: TensorSpec, column: Any) -> Any:
             column = pa.concat_arrays(column.chunks)
     if column.null_count:
         raise _misfit(name, spec, "null")
-    if spec.datatype == "BYTES":
-        return _bytes_of_values(name, spec, column.to_pylist())
+    if spec.datatype == "BYTES" or (spec.datatype == "BOOL" and spec.row_shape):
+        # Not as they lie there: elements of any length, and bits.
+        return of_values(name, spec, column.to_pylist())
     try:
         if spec.row_shape:
             return of_array(name, spec, _tensors(spec, column))

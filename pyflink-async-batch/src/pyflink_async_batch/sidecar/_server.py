@@ -19,6 +19,7 @@ from pyflink_async_batch.sidecar._options import SidecarOptions
 from pyflink_async_batch.sidecar._runtime_context import SidecarRuntimeContext
 from pyflink_async_batch.sidecar._service import Batcher, InferenceService
 from pyflink_async_batch.sidecar._shared_memory import SharedRegions
+from pyflink_async_batch.sidecar._sidecar_error import ErrorKind, SidecarError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -135,7 +136,8 @@ class SidecarServer:
 
     async def _invoke(self, requests: Sequence[InferenceRequest]) -> List[Outcome]:
         thread = self._thread
-        assert thread is not None, "a batch came before the function was opened"
+        if thread is None:
+            raise SidecarError(ErrorKind.UNAVAILABLE, "the function's event loop has ended")
         started = self._loop.time()
         self._metrics.batch_started(
             sum(request.rows for request in requests),
@@ -172,7 +174,12 @@ class SidecarServer:
         task.add_done_callback(self._tasks.discard)
 
     def _on_death(self, error: BaseException) -> None:
-        self._loop.call_soon_threadsafe(self.end, 1)
+        self._loop.call_soon_threadsafe(self._lose_thread)
+
+    def _lose_thread(self) -> None:
+        # Nothing can be closed there any more.
+        self._thread = None
+        self.end(1)
 
 
 async def serve(
