@@ -41,17 +41,19 @@ def main(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     sys.setswitchinterval(_SWITCH_SECONDS)
-    parser = _parser()
+    command_line = parser()
     try:
-        status = asyncio.run(_server.serve(parse(parser, argv), interceptors))
+        status = asyncio.run(_server.serve(parse(command_line, argv), interceptors))
     except AsyncBatchError as error:
-        parser.exit(_USAGE_STATUS, f"{parser.prog}: {error}\n")
+        command_line.exit(_USAGE_STATUS, f"{command_line.prog}: {error}\n")
     _leave(status)
 
 
-def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None) -> SidecarOptions:
+def parse(
+    command_line: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None
+) -> SidecarOptions:
     """:raises AsyncBatchError: an option is out of its range."""
-    arguments = parser.parse_args(argv)
+    arguments = command_line.parse_args(argv)
     try:
         limits = BatchLimits(
             max_batch_rows=arguments.max_batch_size,
@@ -61,7 +63,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None)
             max_queue_bytes=arguments.max_queue_bytes,
         )
     except ValueError as error:
-        parser.error(str(error))
+        command_line.error(str(error))
     return SidecarOptions(
         model=arguments.model,
         endpoints=[_endpoint.parse(written) for written in arguments.endpoint],
@@ -81,13 +83,14 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None)
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
+    command_line = argparse.ArgumentParser(
         prog="python -m pyflink_async_batch.sidecar",
         description="Hosts a batched function as a model of the Open Inference Protocol.",
         allow_abbrev=False,
     )
-    add = parser.add_argument
+    add = command_line.add_argument
     add("--model", required=True, metavar="MODULE:CLASS", help="the function's class")
     add(
         "--model-arg",
@@ -154,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--tls-key", metavar="FILE", help="PEM, for TCP endpoints")
     add("--token-file", metavar="FILE", help="the token that clients over TCP must show")
     add("--metrics-port", type=_port, metavar="PORT", help="Prometheus metrics, on 127.0.0.1")
-    return parser
+    return command_line
 
 
 def _pairs(option: str, written: List[str], read: Any) -> Dict[str, Any]:
