@@ -1,15 +1,17 @@
 """Parts of GPUs that processes hold: counted while they live, free when they are gone."""
 
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import pytest
 from pyflink_async_batch._worker import gpu_leases
+from pyflink_async_batch._worker.gpu_assignment import assign
 from pyflink_async_batch._worker.gpu_leases import HeldLease, Lease, LeaseDirectory
 
 DEVICES = ["0", "1"]
@@ -124,6 +126,26 @@ def test_processes_that_start_at_once_never_take_too_much(start: Holders) -> Non
     with ThreadPoolExecutor(len(processes)) as threads:
         got = sorted(threads.map(devices_of, processes))
     assert got == ["0", "0", "0", "1", "1", "1", "None", "None"]
+
+
+def test_nobody_else_chooses_meanwhile(
+    directory: LeaseDirectory, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def assign_and_look(*arguments: Any) -> Any:
+        other = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            seen.append("locked")
+        finally:
+            os.close(other)
+        return assign(*arguments)
+
+    monkeypatch.setattr(gpu_leases, "assign", assign_and_look)
+    assert take(directory, "a", 50) is not None
+    assert seen == ["locked"]
 
 
 def test_the_files_are_private(directory: LeaseDirectory, path: Path) -> None:

@@ -52,8 +52,8 @@ class GpuResources:
     :param task_heap_memory: Java heap of the slot; by default 128 MiB.
     :param task_off_heap_memory: Off-heap memory of the slot; by default none, as Flink's
                                  TaskManagers have none to give unless they are configured to.
-    :param managed_memory: Managed memory of the slot; by default none. Operators that share the
-                           slot, such as PyFlink's own after this one, may need some.
+    :param managed_memory: Managed memory of the slot; by default none. An operator after this one
+                           that shares its slot may need some, as for state in RocksDB.
     :raises AsyncBatchError: An argument is not accepted.
     """
 
