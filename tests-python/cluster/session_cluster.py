@@ -100,12 +100,16 @@ class SessionCluster:
         self._script("start-cluster.sh")
         until(lambda: self._slots() == 2, "the TaskManager's registration")
 
+    def start_task_manager(self) -> None:
+        """Starts one in place of one that was killed."""
+        self._script("taskmanager.sh", "start")
+
     def stop(self) -> None:
         self._script("stop-cluster.sh")
 
-    def _script(self, name: str) -> None:
+    def _script(self, name: str, *arguments: str) -> None:
         subprocess.run(
-            [str(FLINK_HOME / "bin" / name)],
+            [str(FLINK_HOME / "bin" / name), *arguments],
             env=self.environment,
             check=True,
             stdout=subprocess.DEVNULL,
@@ -156,21 +160,29 @@ class SessionCluster:
         return output
 
     def submit(self, job: str, *arguments: str, program: Sequence[str] = ()) -> str:
-        """Submits a job and gives its id."""
+        """
+        Submits a job and gives its id.
+
+        :param program: arguments for the job itself.
+        """
         output = self.flink_run(job, *arguments, detached=True, program=program)
         return output.split("JobID ")[1].split()[0]
 
     def state(self, job: str) -> str:
         return str(self.rest("/jobs/%s" % job)["state"])
 
-    def metric(self, job: str, name: str) -> list[float]:
-        """The values of a metric of the job's only vertex; empty if there is none yet."""
+    def metric(self, job: str, name: str, value: str = "max") -> list[float]:
+        """
+        The values of a metric of the job's only vertex; empty if there is none yet.
+
+        :param value: what of all subtasks' values.
+        """
         (vertex,) = (v["id"] for v in self.rest("/jobs/%s" % job)["vertices"])
         path = "/jobs/%s/vertices/%s/subtasks/metrics" % (job, vertex)
         names = [m["id"] for m in self.rest(path) if m["id"].endswith("." + name)]
         if not names:
             return []
-        return [m["max"] for m in self.rest("%s?get=%s" % (path, names[0]))]
+        return [m[value] for m in self.rest("%s?get=%s" % (path, names[0]))]
 
     def job_class_loaders(self) -> int:
         """How many class loaders of jobs the TaskManager still has, after a collection."""

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,18 @@ def _wheel(directory: Path) -> Path:
 @pytest.fixture
 def endless(cluster: SessionCluster) -> Any:
     """A running job; its id."""
-    job = cluster.submit("endless.py", *PYTHON)
+    yield from _running(cluster, cluster.submit("endless.py", *PYTHON))
+
+
+@pytest.fixture
+def shared(cluster: SessionCluster) -> Any:
+    """A running job of two subtasks that share a worker; its id."""
+    yield from _running(
+        cluster, cluster.submit("endless.py", "-p", "2", *PYTHON, program=["shared"])
+    )
+
+
+def _running(cluster: SessionCluster, job: str) -> Iterator[str]:
     until(lambda: cluster.state(job) == "RUNNING" and _all_running(cluster, job), "the job's start")
     yield job
     if cluster.state(job) == "RUNNING":
@@ -194,6 +206,13 @@ def test_the_secrets_are_not_in_the_workers_arguments(
     assert not any(secret in arguments for secret in secrets)
 
 
+def test_metrics_of_a_shared_worker_are_counted_once(cluster: SessionCluster, shared: str) -> None:
+    until(lambda: cluster.metric(shared, "answer", "sum") == [42], "the gauge")
+    limit = "sharedMemoryLimitBytes"
+    until(lambda: cluster.metric(shared, limit, "sum") == [256 * 1024 * 1024], "the gauge")
+    assert cluster.metric(shared, limit, "min") == [0]
+
+
 def test_a_killed_worker_fails_its_job_with_its_exit_status(
     cluster: SessionCluster, endless: str
 ) -> None:
@@ -261,6 +280,14 @@ def test_finished_jobs_release_their_classes(cluster: SessionCluster) -> None:
     # The JVM itself keeps some of the last: caches that hold what they saw last, such as that of
     # the records' methods, and compiled code of threads that wait in it. That does not add up.
     until(lambda: cluster.job_class_loaders() <= 3, "the release of the jobs' class loaders")
+
+
+def test_a_shared_worker_goes_with_its_task_manager(cluster: SessionCluster, shared: str) -> None:
+    (worker,) = cluster.workers()
+    os.kill(cluster.task_manager(), signal.SIGKILL)
+    until(lambda: not Path("/proc/%d" % worker).exists(), "the worker's end")
+    until(lambda: _files(cluster) == [], "the clean-up")
+    cluster.start_task_manager()
 
 
 def test_a_task_manager_that_is_killed_leaves_nothing_behind(

@@ -1,7 +1,8 @@
-"""Keeps ten batches in flight until it is cancelled."""
+"""Keeps ten batches in flight until it is cancelled; in a shared worker if told 'shared'."""
 
 import asyncio
 import logging
+import sys
 from typing import List
 
 from pyflink.common import Time, Types, WatermarkStrategy
@@ -24,7 +25,7 @@ class Slow(AsyncBatchFunction):
         return inputs
 
 
-def main() -> None:
+def main(worker: str) -> None:
     env = StreamExecutionEnvironment.get_execution_environment()
     numbers = env.from_source(
         NumberSequenceSource(1, 10**12), WatermarkStrategy.no_watermarks(), "numbers", Types.LONG()
@@ -36,9 +37,10 @@ def main() -> None:
         batch_size=10,
         capacity=10,
         output_type=Types.LONG(),
+        worker=worker,
     ).print()
     env.execute("endless")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:] or ["own"])
