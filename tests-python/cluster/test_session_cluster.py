@@ -274,8 +274,8 @@ def _thread_name(task: Path) -> str:
 
 def test_finished_jobs_release_their_classes(cluster: SessionCluster) -> None:
     """Each job loads its classes anew, tens of megabytes of a TaskManager's 256 of metaspace."""
-    for _ in range(6):
-        cluster.flink_run("bounded.py", *PYTHON)
+    for worker in 3 * ["own", "shared"]:
+        cluster.flink_run("bounded.py", *PYTHON, program=["worker=%s" % worker])
 
     # The JVM itself keeps some of the last: caches that hold what they saw last, such as that of
     # the records' methods, and compiled code of threads that wait in it. That does not add up.

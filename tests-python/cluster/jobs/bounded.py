@@ -1,4 +1,7 @@
-"""Doubles a hundred numbers and prints their sum. Arguments are options: ``key=value``."""
+"""Doubles a hundred numbers and prints their sum.
+
+Arguments are ``key=value``: Flink's options, and ``worker`` for the function's.
+"""
 
 import sys
 from typing import List
@@ -15,12 +18,19 @@ class Double(AsyncBatchFunction):
 
 def main() -> None:
     configuration = Configuration()
-    for option in sys.argv[1:]:
-        configuration.set_string(*option.split("=", 1))
+    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    worker = options.pop("worker", "own")
+    for key, value in options.items():
+        configuration.set_string(key, value)
     env = StreamExecutionEnvironment.get_execution_environment(configuration)
     numbers = env.from_collection(list(range(100)), type_info=Types.LONG())
     doubled = AsyncDataStream.unordered_wait_batch(
-        numbers, Double(), timeout=Time.seconds(30), batch_size=32, output_type=Types.LONG()
+        numbers,
+        Double(),
+        timeout=Time.seconds(30),
+        batch_size=32,
+        output_type=Types.LONG(),
+        worker=worker,
     )
     with doubled.execute_and_collect() as results:
         print("sum:", sum(results))
