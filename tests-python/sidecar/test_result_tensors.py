@@ -97,7 +97,7 @@ def test_bf16_is_rounded_to_the_nearest() -> None:
     generator = np.random.default_rng(1)
     values = generator.integers(0, 2**32, 100_000, np.uint32).view(np.float32)
     values = np.concatenate([values, np.array([np.nan, np.inf, -0.0, 3.4e38], np.float32)])
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         expected = values.astype(ml_dtypes.bfloat16)
     written = np.frombuffer(_tensor_codec.write(spec, values), np.uint16)
     is_nan = np.isnan(values)
