@@ -19,6 +19,7 @@ PY := $(abspath $(VENV))/bin/python
 STAMPS := $(VENV)/.stamps
 PEERS := target/peers-venv
 TRITON := target/triton-venv
+MLSERVER := target/mlserver-venv
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
 
@@ -36,7 +37,7 @@ help: ## show this list
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test $(STAMPS)/demo $(TRITON)/.installed ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test $(STAMPS)/demo $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python $(PYTEST_ARGS)
 
@@ -114,6 +115,12 @@ $(STAMPS)/flink: requirements/flink.txt requirements/build.txt requirements/cons
 
 $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
 	$(PY) -m pip install -q -r $<
+	touch $@
+
+# Wheels alone: nothing that the build of a package would need is asked of the machine.
+$(MLSERVER)/.installed: requirements/mlserver.txt requirements/mlserver-constraints.txt
+	test -x $(MLSERVER)/bin/python || "$(PYTHON)" -m venv $(MLSERVER)
+	$(MLSERVER)/bin/python -m pip install -q --only-binary :all: -r $<
 	touch $@
 
 # The wheel --------------------------------------------------------------------------------------
