@@ -35,9 +35,11 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "ExponentialBackoffRetryStrategy",
         "FunctionNotPicklableError",
         "GpuResources",
+        "GpuSidecarAsyncBatchFunction",
         "InvalidFunctionError",
         "InvalidOptionError",
         "InvalidOptionTypeError",
+        "TensorField",
         "UnsupportedEnvironmentError",
         "UnsupportedTypeError",
         "__version__",
@@ -48,7 +50,16 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["data_stream", "errors", "function", "options", "resources", "retry_strategy", "tensors"],
+    [
+        "data_stream",
+        "errors",
+        "function",
+        "options",
+        "resources",
+        "retry_strategy",
+        "sidecar_function",
+        "tensors",
+    ],
 )
 def test_each_public_module_defines_what_it_exports(module: str) -> None:
     loaded = importlib.import_module(f"pyflink_async_batch.{module}")

@@ -25,6 +25,10 @@ from pyflink_async_batch.function import (  # noqa: E402
 )
 from pyflink_async_batch.resources import GpuResources  # noqa: E402
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
+from pyflink_async_batch.sidecar_function import (  # noqa: E402
+    GpuSidecarAsyncBatchFunction,
+    TensorField,
+)
 from pyflink_async_batch.version import __version__  # noqa: E402
 
 __all__ = [
@@ -35,9 +39,11 @@ __all__ = [
     "ExponentialBackoffRetryStrategy",
     "FunctionNotPicklableError",
     "GpuResources",
+    "GpuSidecarAsyncBatchFunction",
     "InvalidFunctionError",
     "InvalidOptionError",
     "InvalidOptionTypeError",
+    "TensorField",
     "UnsupportedEnvironmentError",
     "UnsupportedTypeError",
     "__version__",

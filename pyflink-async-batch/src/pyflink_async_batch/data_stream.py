@@ -1,6 +1,6 @@
 """How users apply a batched async function to a stream."""
 
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from pyflink.common import TypeInformation, Types
 from pyflink.datastream import AsyncDataStream as PyFlinkAsyncDataStream
@@ -21,6 +21,12 @@ from pyflink_async_batch._graph.function_payload import (
     pickled_function,
     pickled_retry_strategy,
 )
+from pyflink_async_batch._graph.sidecar_transformation import (
+    apply_sidecar_transformation,
+    require_java_retry_strategy,
+    require_no_worker_options,
+    require_typed,
+)
 from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
 from pyflink_async_batch.errors import InvalidOptionTypeError, qualified_name
 from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
@@ -35,14 +41,18 @@ from pyflink_async_batch.options import (
     DurationLike,
 )
 from pyflink_async_batch.resources import GpuResources
+from pyflink_async_batch.sidecar_function import GpuSidecarAsyncBatchFunction
 
 __all__ = ["AsyncDataStream"]
+
+BatchFunction = Union["AsyncBatchFunction[Any, Any]", GpuSidecarAsyncBatchFunction]
 
 
 class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
     """
-    Applies an :class:`~pyflink_async_batch.AsyncBatchFunction` to a data stream. PyFlink's own
-    methods, which apply an ``AsyncFunction`` to one element at a time, are available too.
+    Applies an :class:`~pyflink_async_batch.AsyncBatchFunction` to a data stream, or a
+    :class:`~pyflink_async_batch.GpuSidecarAsyncBatchFunction`. PyFlink's own methods, which apply
+    an ``AsyncFunction`` to one element at a time, are available too.
 
     A batch is dispatched when it has ``batch_size`` elements, when ``batch_timeout`` has passed
     since its first element came, when another element would take it past ``max_batch_bytes``, or
@@ -53,7 +63,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
     @staticmethod
     def unordered_wait_batch(
         data_stream: DataStream,
-        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        async_batch_function: BatchFunction,
         timeout: DurationLike,
         batch_size: int,
         batch_timeout: Optional[DurationLike] = None,
@@ -80,7 +90,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
 
         :param data_stream: The input data stream. The elements of a keyed stream are taken without
                             their keys.
-        :param async_batch_function: An instance of the function.
+        :param async_batch_function: An instance of the function, or a
+                                     :class:`~pyflink_async_batch.GpuSidecarAsyncBatchFunction`.
         :param timeout: How long one batch may take from its dispatch until its results are there.
                         When it has passed, the coroutine is cancelled and
                         :func:`~pyflink_async_batch.AsyncBatchFunction.timeout_batch` is called.
@@ -97,7 +108,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         :param output_type: The type of the results. By default it is
                             ``Types.PICKLED_BYTE_ARRAY()``, as everywhere in PyFlink: results of
                             any Python type, which only Python functions can read. An
-                            :class:`~pyflink_async_batch.ArrowAsyncBatchFunction` needs one.
+                            :class:`~pyflink_async_batch.ArrowAsyncBatchFunction` and a
+                            :class:`~pyflink_async_batch.GpuSidecarAsyncBatchFunction` need one.
         :param max_batch_bytes: The most bytes of one batch's elements, by an estimate of their
                                 size; by default 32 MiB. A larger element is a batch of its own.
         :param max_frame_bytes: The most bytes of one batch, or of its results, on their way to and
@@ -163,7 +175,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
     @staticmethod
     def unordered_wait_batch_with_retry(
         data_stream: DataStream,
-        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        async_batch_function: BatchFunction,
         timeout: DurationLike,
         batch_size: int,
         async_retry_strategy: AsyncRetryStrategy,
@@ -190,7 +202,9 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                                      PyFlink's. Its predicates run in the worker, see all results
                                      of a batch, as the function returned them, or the exception
                                      of its call, and must not block.
-                                     Results that are refused, and timeouts, are not retried.
+                                     Results that are refused, and timeouts, are not retried. For
+                                     a :class:`~pyflink_async_batch.GpuSidecarAsyncBatchFunction`,
+                                     an :class:`ExponentialBackoffRetryStrategy` without predicates.
         """
         options = AsyncBatchOptions.of(
             timeout=timeout,
@@ -220,7 +234,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
     @staticmethod
     def ordered_wait_batch(
         data_stream: DataStream,
-        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        async_batch_function: BatchFunction,
         timeout: DurationLike,
         batch_size: int,
         batch_timeout: Optional[DurationLike] = None,
@@ -268,7 +282,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
     @staticmethod
     def ordered_wait_batch_with_retry(
         data_stream: DataStream,
-        async_batch_function: "AsyncBatchFunction[Any, Any]",
+        async_batch_function: BatchFunction,
         timeout: DurationLike,
         batch_size: int,
         async_retry_strategy: AsyncRetryStrategy,
@@ -319,7 +333,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
 
 def _wait_batch(
     data_stream: Any,
-    function: "AsyncBatchFunction[Any, Any]",
+    function: BatchFunction,
     output_mode: OutputMode,
     options: AsyncBatchOptions,
     output_type: Optional[TypeInformation],
@@ -328,6 +342,10 @@ def _wait_batch(
     # Whatever can be refused is refused before the environment is touched.
     if not isinstance(data_stream, DataStream):
         raise InvalidOptionTypeError("data_stream", data_stream, "a pyflink.datastream.DataStream")
+    if isinstance(function, GpuSidecarAsyncBatchFunction):
+        return _wait_batch_at_sidecar(
+            data_stream, function, output_mode, options, output_type, retry_strategy
+        )
     require_async_batch_function(function)
     output_type = _require_output_type(output_type, function)
     j_configuration = environment_configuration(
@@ -358,9 +376,38 @@ def _wait_batch(
     )
 
 
+def _wait_batch_at_sidecar(
+    data_stream: Any,
+    function: GpuSidecarAsyncBatchFunction,
+    output_mode: OutputMode,
+    options: AsyncBatchOptions,
+    output_type: Optional[TypeInformation],
+    retry_strategy: AsyncRetryStrategy,
+) -> DataStream:
+    output_type = _require_output_type(output_type, function)
+    require_no_worker_options(options)
+    java_strategy = require_java_retry_strategy(retry_strategy)
+    if isinstance(data_stream, KeyedStream):
+        # Its Java elements are pairs of a key and a value, which a Python worker takes apart.
+        data_stream = data_stream._values()
+    require_typed(data_stream)
+    j_data_stream = data_stream._j_data_stream
+    add_bundled_jar(environment_configuration(j_data_stream.getExecutionEnvironment()))
+    return DataStream(
+        apply_sidecar_transformation(
+            j_data_stream,
+            output_type.get_java_type_info(),
+            output_mode,
+            options,
+            function,
+            java_strategy,
+        )
+    )
+
+
 def _require_output_type(output_type: Any, function: Any) -> TypeInformation:
-    on_columns = isinstance(function, ArrowAsyncBatchFunction)
-    if output_type is None and not on_columns:
+    must_be_typed = isinstance(function, (ArrowAsyncBatchFunction, GpuSidecarAsyncBatchFunction))
+    if output_type is None and not must_be_typed:
         return Types.PICKLED_BYTE_ARRAY()
     if not isinstance(output_type, TypeInformation):
         raise InvalidOptionTypeError(

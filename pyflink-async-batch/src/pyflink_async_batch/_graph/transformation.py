@@ -1,7 +1,7 @@
 """Calls the Java builder that adds the operator to the job graph."""
 
 from enum import Enum
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Collection, TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyflink.java_gateway import get_gateway
@@ -70,20 +70,28 @@ def apply_transformation(
             builder = builder.resources(j_gpu_resources(options.resources))
         return builder.apply()
 
-    return _with_refusals_in_python(build)
+    return with_refusals_in_python(build, _REFUSALS, UnsupportedTypeError)
 
 
 def _j_transformation() -> Any:
     return get_gateway().jvm.io.asyncbatch.flink.graph.PythonAsyncBatchTransformation
 
 
-def _with_refusals_in_python(call: Callable[[], T]) -> T:
+def with_refusals_in_python(
+    call: Callable[[], T], refusals: Collection[str], error: Callable[[str], Exception]
+) -> T:
+    """
+    :param call: Calls the Java side.
+    :param refusals: The Java exceptions, by the names of their classes or those above, that say
+                     what is wrong with the arguments.
+    :param error: Makes of such an exception's message what is raised instead.
+    """
     try:
         return call()
     except Py4JJavaError as e:
         j_class = e.java_exception.getClass()
         while j_class is not None:
-            if j_class.getName() in _REFUSALS:
-                raise UnsupportedTypeError(str(e.java_exception.getMessage())) from e
+            if j_class.getName() in refusals:
+                raise error(str(e.java_exception.getMessage())) from e
             j_class = j_class.getSuperclass()
         raise

@@ -12,6 +12,7 @@ import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.OptionalLong;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.typeutils.TypeExtractor;
@@ -21,7 +22,9 @@ import org.apache.flink.streaming.api.functions.async.AsyncRetryStrategy;
 import org.apache.flink.streaming.util.retryable.AsyncRetryStrategies;
 import org.apache.flink.util.Utils;
 
-/** Builds the transformation of one call of the Java API. Stateless; used by the client. */
+/**
+ * Builds the transformation of one call that names a Java function. Stateless; used by the client.
+ */
 @Internal
 public final class JavaAsyncBatchTransformation {
 
@@ -49,14 +52,55 @@ public final class JavaAsyncBatchTransformation {
                         in.getType(),
                         Utils.getCallLocationName(),
                         true);
-        return in.transform(
+        return add(
+                in,
+                outputType,
                 NAME,
+                function,
+                options,
+                retryStrategy == AsyncRetryStrategies.NO_RETRY_STRATEGY ? null : retryStrategy,
+                outputMode);
+    }
+
+    /**
+     * Adds the transformation of a call from Python that names a Java function.
+     *
+     * @param retryStrategy null to repeat no call
+     */
+    public static <IN, OUT> SingleOutputStreamOperator<OUT> add(
+            DataStream<IN> in,
+            TypeInformation<OUT> outputType,
+            String name,
+            AsyncBatchFunction<IN, OUT> function,
+            AsyncBatchOptions options,
+            @Nullable AsyncRetryStrategy<OUT> retryStrategy,
+            String outputMode) {
+        return add(
+                in,
+                outputType,
+                name,
+                function,
+                options,
+                retryStrategy,
+                OutputMode.valueOf(outputMode));
+    }
+
+    private static <IN, OUT> SingleOutputStreamOperator<OUT> add(
+            DataStream<IN> in,
+            TypeInformation<OUT> outputType,
+            String name,
+            AsyncBatchFunction<IN, OUT> function,
+            AsyncBatchOptions options,
+            @Nullable AsyncRetryStrategy<OUT> retryStrategy,
+            OutputMode outputMode) {
+        return in.transform(
+                name,
                 outputType,
                 new AsyncBatchWaitOperatorFactory<>(
                         settings(options, outputMode),
                         new FunctionInvokerFactory<>(
                                 in.getExecutionEnvironment().clean(function),
-                                retryStrategy == AsyncRetryStrategies.NO_RETRY_STRATEGY
+                                retryStrategy == null
                                         ? null
                                         : in.getExecutionEnvironment().clean(retryStrategy)),
                         weigher(in.getType(), options)));
