@@ -67,7 +67,7 @@ final class CodecCalls<IN, OUT> implements AutoCloseable {
                         new AnswerHandler() {
                             @Override
                             public void onOutputs(List<Tensor> tensors) {
-                                List<OUT> decoded = decode(tensors, records.size());
+                                List<OUT> decoded = decode(tensors, records);
                                 open.remove(key);
                                 results.complete(decoded);
                             }
@@ -82,14 +82,14 @@ final class CodecCalls<IN, OUT> implements AutoCloseable {
         request.submit();
     }
 
-    private List<OUT> decode(List<Tensor> tensors, int records) {
+    private List<OUT> decode(List<Tensor> tensors, List<IN> records) {
         List<OUT> decoded = codec.decode(tensors, records);
-        if (decoded == null || decoded.size() != records) {
+        if (decoded == null || decoded.size() != records.size()) {
             throw new IllegalStateException(
                     "%s must decode one result for each of %d records, and decoded %s"
                             .formatted(
                                     codec.getClass().getName(),
-                                    records,
+                                    records.size(),
                                     decoded == null ? "null" : Integer.toString(decoded.size())));
         }
         return decoded;
