@@ -4,6 +4,7 @@ Functions of the tests run in worker processes, which do not have the tests on t
 pickled by value. What a worker did is known from what it wrote to a file or a named pipe.
 """
 
+import functools
 import os
 import select
 import sys
@@ -21,10 +22,22 @@ from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 # No job here takes anywhere near as long, unless it hangs.
 HANG_SECONDS = 120
 
+# What a worker does for one caller it does for several.
+SHARED_WORKER_FILES = (
+    "test_batching.py",
+    "test_checkpointing.py",
+    "test_failures.py",
+    "test_large_batches.py",
+    "test_lifecycle.py",
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "process_mode: about worker processes; not run where Python is in the JVM"
+    )
+    config.addinivalue_line(
+        "markers", "own_worker: about a worker for each subtask; not run with shared ones"
     )
 
 
@@ -41,19 +54,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_left_out(item: pytest.Item) -> bool:
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    if parameters.get("execution_mode") != "thread":
-        return False
-    # Which order results leave in is the operator's doing: it knows nothing of the mode.
+    where = parameters.get("where", "process")
+    # Which order results leave in is the operator's doing: it does not know where functions run.
+    if where == "process" or parameters.get("ordering") == "ordered":
+        return where != "process"
+    if where == "thread":
+        return item.get_closest_marker("process_mode") is not None
     return (
-        item.get_closest_marker("process_mode") is not None
-        or parameters.get("ordering") == "ordered"
+        item.path.name not in SHARED_WORKER_FILES
+        or "wait_batch" not in getattr(item, "fixturenames", ())
+        or item.get_closest_marker("own_worker") is not None
     )
 
 
-@pytest.fixture(params=["process", "thread"])
-def execution_mode(request: Any) -> str:
-    """Each test runs in both of Python's execution modes, unless it is marked ``process_mode``."""
+@pytest.fixture(params=["process", "thread", "shared"])
+def where(request: Any) -> str:
+    """
+    Each test runs with functions in worker processes; in threads of the JVM, unless it is marked
+    ``process_mode``; and in shared worker processes, where that may make a difference.
+    """
     return str(request.param)
+
+
+@pytest.fixture
+def execution_mode(where: str) -> str:
+    """Python's execution mode."""
+    return "thread" if where == "thread" else "process"
+
+
+@pytest.fixture
+def wait_batch(wait_batch: Any, where: str) -> Any:
+    """The method of AsyncDataStream for the ordering and the worker."""
+    return functools.partial(wait_batch, worker="shared") if where == "shared" else wait_batch
 
 
 @pytest.fixture

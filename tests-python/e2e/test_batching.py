@@ -210,6 +210,7 @@ def test_no_element_is_lost_or_repeated(
         assert sorted(results) == expected
 
 
+@pytest.mark.own_worker
 def test_parallel_subtasks_share_the_elements(
     wait_batch: Any,
     environment: StreamExecutionEnvironment,

@@ -59,6 +59,7 @@ class Context(AsyncBatchFunction[int, str]):
         return [json.dumps(self.context)] * len(inputs)
 
 
+@pytest.mark.own_worker
 def test_the_runtime_context_describes_the_subtask(
     wait_batch: Any, environment: StreamExecutionEnvironment, numbers: Any, collect: Any
 ) -> None:
