@@ -11,6 +11,7 @@ from pyflink_async_batch import (
     AsyncBatchError,
     AsyncDataStream,
     ExponentialBackoffRetryStrategy,
+    GpuResources,
     GpuSidecarAsyncBatchFunction,
     InvalidFunctionError,
     InvalidOptionError,
@@ -204,6 +205,8 @@ def test_an_input_that_is_no_field_is_refused(images: DataStream) -> None:
         ("open_timeout", Time.seconds(1)),
         ("max_frame_bytes", 1 << 26 | 1),
         ("shared_memory_threshold", 1),
+        ("worker", "shared"),
+        ("resources", GpuResources(1)),
     ],
 )
 def test_options_of_python_workers_are_refused(images: DataStream, option: str, value: Any) -> None:

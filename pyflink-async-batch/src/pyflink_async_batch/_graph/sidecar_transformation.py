@@ -18,6 +18,7 @@ from pyflink_async_batch.options import (
     DEFAULT_MAX_FRAME_BYTES,
     DEFAULT_OPEN_TIMEOUT,
     DEFAULT_SHARED_MEMORY_THRESHOLD,
+    DEFAULT_WORKER,
     AsyncBatchOptions,
     positive_millis,
 )
@@ -69,15 +70,13 @@ def require_no_worker_options(options: AsyncBatchOptions) -> None:
             DEFAULT_SHARED_MEMORY_THRESHOLD,
             "shared_memory_threshold",
         ),
+        ("worker", options.worker, DEFAULT_WORKER, None),
+        ("resources", options.resources, None, None),
     ]
     for option, value, default, instead in unused:
         if value != default:
-            raise InvalidOptionError(
-                option,
-                value,
-                "left out, as there is no Python worker; set "
-                f"{instead} of the GpuSidecarAsyncBatchFunction",
-            )
+            hint = f"; set {instead} of the GpuSidecarAsyncBatchFunction" if instead else ""
+            raise InvalidOptionError(option, value, f"left out, as there is no Python worker{hint}")
 
 
 def require_java_retry_strategy(strategy: Any) -> Optional[ExponentialBackoffRetryStrategy]:
