@@ -85,7 +85,11 @@ final class FaultyProxy implements AutoCloseable {
             client.setTcpNoDelay(true);
             sockets.add(client);
             sockets.add(server);
-            start(() -> client.getInputStream().transferTo(server.getOutputStream()));
+            start(
+                    () -> {
+                        client.getInputStream().transferTo(server.getOutputStream());
+                        server.close();
+                    });
             start(() -> pass(server, client));
         }
     }

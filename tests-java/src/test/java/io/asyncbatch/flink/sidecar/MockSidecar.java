@@ -21,15 +21,15 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyServerBuilder;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.epoll.EpollEventLoopGroup;
-import io.netty.channel.epoll.EpollServerDomainSocketChannel;
-import io.netty.channel.epoll.EpollServerSocketChannel;
-import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.nio.NioEventLoopGroup;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.MappedByteBuffer;
@@ -64,7 +64,7 @@ final class MockSidecar implements AutoCloseable {
     }
 
     private final EventLoopGroup threads =
-            new EpollEventLoopGroup(1, new DefaultThreadFactory("mock-sidecar", true));
+            new NioEventLoopGroup(1, new DefaultThreadFactory("mock-sidecar", true));
     private final Map<String, MappedByteBuffer> regions = new ConcurrentHashMap<>();
     private final List<FileChannel> regionFiles = new ArrayList<>();
     private final List<MappedByteBuffer> mapped = new ArrayList<>();
@@ -77,6 +77,7 @@ final class MockSidecar implements AutoCloseable {
     final AtomicInteger mostInFlight = new AtomicInteger();
     final AtomicInteger cancelled = new AtomicInteger();
     final AtomicInteger connections = new AtomicInteger();
+    final AtomicInteger openConnections = new AtomicInteger();
     final List<String> versionsAskedFor = new CopyOnWriteArrayList<>();
     private final Map<String, AtomicInteger> asked = new ConcurrentHashMap<>();
     volatile Behaviour behaviour = Inference::compute;
@@ -102,8 +103,8 @@ final class MockSidecar implements AutoCloseable {
 
     static MockSidecar onUnixSocket(Path socket) throws IOException {
         return new MockSidecar(
-                NettyServerBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
-                        .channelType(EpollServerDomainSocketChannel.class),
+                NettyServerBuilder.forAddress(UnixDomainSocketAddress.of(socket))
+                        .channelType(NioServerDomainSocketChannel.class),
                 "unix://" + socket);
     }
 
@@ -131,7 +132,7 @@ final class MockSidecar implements AutoCloseable {
     private static NettyServerBuilder tcp(int port) {
         return NettyServerBuilder.forAddress(
                         new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
-                .channelType(EpollServerSocketChannel.class);
+                .channelType(NioServerSocketChannel.class);
     }
 
     String endpoint() {
@@ -169,6 +170,11 @@ final class MockSidecar implements AutoCloseable {
 
     int openRequests() {
         return inFlight.get();
+    }
+
+    /** A file that was registered, the first one being 0. */
+    synchronized FileChannel regionFile(int index) {
+        return regionFiles.get(index);
     }
 
     /** What a server that was restarted has done. */
@@ -294,7 +300,13 @@ final class MockSidecar implements AutoCloseable {
         @Override
         public io.grpc.Attributes transportReady(io.grpc.Attributes attributes) {
             connections.incrementAndGet();
+            openConnections.incrementAndGet();
             return attributes;
+        }
+
+        @Override
+        public void transportTerminated(io.grpc.Attributes attributes) {
+            openConnections.decrementAndGet();
         }
     }
 

@@ -1,8 +1,8 @@
 package io.asyncbatch.flink.sidecar;
 
+import static io.asyncbatch.flink.sidecar.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import io.grpc.Status;
 import java.nio.file.Path;

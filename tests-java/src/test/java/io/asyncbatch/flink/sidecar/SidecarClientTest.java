@@ -1,7 +1,7 @@
 package io.asyncbatch.flink.sidecar;
 
+import static io.asyncbatch.flink.sidecar.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.asyncbatch.flink.metrics.DocumentedMetrics;
 import io.asyncbatch.flink.sidecar.SidecarException.Kind;

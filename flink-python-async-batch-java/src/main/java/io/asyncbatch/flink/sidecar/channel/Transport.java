@@ -10,18 +10,15 @@ import io.grpc.netty.NettyChannelBuilder;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.epoll.Epoll;
-import io.netty.channel.epoll.EpollDomainSocketChannel;
-import io.netty.channel.epoll.EpollEventLoopGroup;
-import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioEventLoopGroup;
+import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
-import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.io.File;
+import java.net.UnixDomainSocketAddress;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
@@ -30,8 +27,8 @@ import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
 
 /**
- * A channel of gRPC's with a thread, a name resolver's thread and memory of its own, so that all of
- * it ends with {@link #close}. Made and closed by the task's thread.
+ * A channel of gRPC's over Java's own sockets, with a thread, a name resolver's thread and memory
+ * of its own, so that all of it ends with {@link #close}. Made and closed by the task's thread.
  */
 final class Transport {
 
@@ -58,19 +55,14 @@ final class Transport {
      * Connects when it is first used.
      *
      * @param userCode class loader of the codecs, which run in the channel's thread
-     * @throws SidecarException if this machine cannot do what the options ask for
+     * @throws SidecarException if certificates or keys cannot be read
      */
     static Transport create(SidecarOptions options, ClassLoader userCode) throws SidecarException {
-        boolean epoll = Epoll.isAvailable();
         Endpoint endpoint = options.endpoint();
-        if (endpoint.isUnix() && !epoll) {
-            throw Kind.UNAVAILABLE.exception(
-                    "%s: Unix sockets need Linux on x86-64 or aarch64, use host:port here (%s)"
-                            .formatted(options, Epoll.unavailabilityCause()));
-        }
         NettyChannelBuilder builder =
                 endpoint.isUnix()
-                        ? NettyChannelBuilder.forAddress(new DomainSocketAddress(endpoint.path()))
+                        ? NettyChannelBuilder.forAddress(
+                                        UnixDomainSocketAddress.of(endpoint.path()))
                                 // As gRPC's own resolver of such names has it.
                                 .overrideAuthority("localhost")
                         : NettyChannelBuilder.forAddress(endpoint.host(), endpoint.port());
@@ -80,8 +72,7 @@ final class Transport {
             builder.negotiationType(NegotiationType.PLAINTEXT);
         }
         ThreadFactory threads = work -> thread(work, userCode);
-        EventLoopGroup thread =
-                epoll ? new EpollEventLoopGroup(1, threads) : new NioEventLoopGroup(1, threads);
+        EventLoopGroup thread = new NioEventLoopGroup(1, threads);
         // Asking a name server blocks; the thread ends when it has nothing to do.
         ThreadPoolExecutor resolver =
                 new ThreadPoolExecutor(
@@ -91,9 +82,9 @@ final class Transport {
                 builder.eventLoopGroup(thread)
                         .channelType(
                                 endpoint.isUnix()
-                                        ? EpollDomainSocketChannel.class
-                                        : epoll ? EpollSocketChannel.class : NioSocketChannel.class,
-                                endpoint.isUnix() ? DomainSocketAddress.class : null)
+                                        ? NioDomainSocketChannel.class
+                                        : NioSocketChannel.class,
+                                endpoint.isUnix() ? UnixDomainSocketAddress.class : null)
                         .withOption(ChannelOption.ALLOCATOR, memory())
                         .directExecutor()
                         .offloadExecutor(resolver)
