@@ -21,7 +21,6 @@ import org.apache.flink.api.java.typeutils.MapTypeInfo;
 import org.apache.flink.api.java.typeutils.ObjectArrayTypeInfo;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.api.java.typeutils.TupleTypeInfo;
-import org.apache.flink.streaming.api.typeinfo.python.PickledByteArrayTypeInfo;
 
 /**
  * Derives the {@link ElementType} of a {@code TypeInformation} and refuses, by name and path, every
@@ -59,6 +58,10 @@ final class ElementTypes {
                     Map.entry(LocalTimeTypeInfo.LOCAL_TIME, Scalar.LOCAL_TIME),
                     Map.entry(LocalTimeTypeInfo.LOCAL_DATE_TIME, Scalar.LOCAL_DATETIME));
 
+    /** By its name, for it is in flink-python's jar, which jobs without Python do not have. */
+    private static final String PICKLED =
+            "org.apache.flink.streaming.api.typeinfo.python.PickledByteArrayTypeInfo";
+
     private ElementTypes() {}
 
     static ElementType of(TypeInformation<?> type) {
@@ -85,7 +88,7 @@ final class ElementTypes {
                 return scalar;
             }
         }
-        if (type instanceof PickledByteArrayTypeInfo) {
+        if (type.getClass().getName().equals(PICKLED)) {
             return Scalar.PICKLED;
         }
         if (type instanceof PrimitiveArrayTypeInfo<?> array) {
