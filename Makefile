@@ -66,6 +66,13 @@ demo: install $(STAMPS)/demo target/digits/model.onnx ## classify handwritten di
 embeddings: install $(STAMPS)/demo ## turn images into embeddings, on Arrow's columns
 	$(PY) examples/image_embeddings.py
 
+.PHONY: sidecar-demo
+sidecar-demo: install $(STAMPS)/demo $(STAMPS)/java-examples target/digits/model.onnx ## the same digits through a model server next door, from Python and from Java
+	$(PY) examples/image_sidecar.py
+	java --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED \
+		-cp "examples/java/target/examples.jar:$$($(PY) examples/flink_classpath.py)" \
+		io.asyncbatch.flink.example.ImageSidecar $(PY) examples target/digits
+
 .PHONY: bench
 bench: install $(STAMPS)/bench $(STAMPS)/stream ## measure; writes benchmarks/results.json, tables and plots
 	$(PY) benchmarks/run.py
@@ -157,6 +164,12 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt
 		"Ray needs Python 3.10 or newer, and $(PYTHON) is %d.%d; set PYTHON=" % sys.version_info[:2])'
 	test -x $(PEERS)/bin/python || "$(PYTHON)" -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install -q -r $<
+	touch $@
+
+# The examples in Java ---------------------------------------------------------------------------
+
+$(STAMPS)/java-examples: $(STAMPS)/jar $(shell find examples/java/src examples/java/pom.xml -type f)
+	$(MVN) -q -pl examples/java -am -DskipTests package
 	touch $@
 
 # The demo's model -------------------------------------------------------------------------------

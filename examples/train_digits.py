@@ -5,6 +5,7 @@ half is kept back, and ``examples/digits.py`` counts its accuracy on that half a
 """
 
 import argparse
+import base64
 import json
 import pathlib
 import warnings
@@ -22,7 +23,7 @@ _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def train(output: pathlib.Path) -> None:
-    """Writes ``model.onnx``, ``images.npz`` and ``held_out.json`` to a directory."""
+    """Writes the model and the images, in two forms, to a directory."""
     digits = load_digits()
     pixels = digits.data.astype(np.uint8)
     indices = np.arange(len(pixels))
@@ -37,6 +38,14 @@ def train(output: pathlib.Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     np.savez(output / "images.npz", pixels=pixels, labels=digits.target.astype(np.int32))
     (output / "held_out.json").write_text(json.dumps(sorted(int(i) for i in held_out)))
+    # What the other two hold, for those who read neither: label, whether it is unseen, pixels.
+    unseen = np.isin(indices, held_out)
+    (output / "images.csv").write_text(
+        "".join(
+            f"{label},{held},{base64.b64encode(image.tobytes()).decode('ascii')}\n"
+            for label, held, image in zip(digits.target, unseen.astype(int), pixels)
+        )
+    )
     # Written last: its presence says that the rest is there.
     (output / "model.onnx").write_bytes(model.SerializeToString())
 
