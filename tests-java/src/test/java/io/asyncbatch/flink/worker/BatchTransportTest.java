@@ -98,6 +98,19 @@ class BatchTransportTest {
         assertThat(transport.awaitingMemory()).isZero();
     }
 
+    /** Nothing is read, so nothing but the withdrawal can have it sent. */
+    @Test
+    void aBatchThatFitsIsSentOnceTheOneBeforeItIsWithdrawn() {
+        long sent = 0;
+        while (transport.awaitingMemory() == 0) {
+            send(1, ++sent);
+        }
+        send(2, 1, 1);
+        assertThat(transport.awaitingMemory()).isEqualTo(2);
+        transport.withdraw(1);
+        assertThat(transport.awaitingMemory()).isZero();
+    }
+
     @Test
     void batchesOfAllCallersAreSentInTheOrderInWhichTheyCame() throws Exception {
         for (int i = 1; i <= 250; i++) {
@@ -129,9 +142,13 @@ class BatchTransportTest {
     }
 
     private void send(int caller, long batchId) {
+        send(caller, batchId, ROWS);
+    }
+
+    private void send(int caller, long batchId, int rows) {
         transport.send(
                 header(caller, batchId),
-                Collections.nCopies(ROWS, 1L),
+                Collections.nCopies(rows, 1L),
                 channel,
                 refusal -> closed.complete(refusal));
     }
