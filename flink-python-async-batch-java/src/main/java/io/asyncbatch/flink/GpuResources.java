@@ -90,6 +90,23 @@ public final class GpuResources implements Serializable {
                 .build();
     }
 
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof GpuResources that
+                && hundredths == that.hundredths
+                && Objects.equals(memory, that.memory)
+                && cpuCores == that.cpuCores
+                && taskHeapMemory.equals(that.taskHeapMemory)
+                && taskOffHeapMemory.equals(that.taskOffHeapMemory)
+                && managedMemory.equals(that.managedMemory);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(
+                hundredths, memory, cpuCores, taskHeapMemory, taskOffHeapMemory, managedMemory);
+    }
+
     /** Collects what a slot consists of. Not thread-safe. */
     public static final class Builder {
 

@@ -101,4 +101,14 @@ class GpuResourcesTest {
         assertThat(resources.getHundredths()).isEqualTo(50);
         assertThat(resources.getMemory()).contains(MemorySize.parse("8g"));
     }
+
+    /** Subtasks share a worker if all that it is told is equal, this too. */
+    @Test
+    void whatSaysTheSameIsEqual() throws Exception {
+        GpuResources half = GpuResources.builder(0.5).memory(MemorySize.parse("8g")).build();
+        assertThat(InstantiationUtil.clone(half)).isEqualTo(half).hasSameHashCodeAs(half);
+        assertThat(half)
+                .isNotEqualTo(GpuResources.builder(0.5).build())
+                .isNotEqualTo(GpuResources.builder(0.6).memory(MemorySize.parse("8g")).build());
+    }
 }
