@@ -10,15 +10,12 @@ import io.grpc.netty.NettyChannelBuilder;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.nio.NioEventLoopGroup;
-import io.netty.channel.socket.nio.NioDomainSocketChannel;
-import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.io.File;
-import java.net.UnixDomainSocketAddress;
+import java.net.SocketAddress;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
@@ -27,8 +24,8 @@ import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
 
 /**
- * A channel of gRPC's over Java's own sockets, with a thread, a name resolver's thread and memory
- * of its own, so that all of it ends with {@link #close}. Made and closed by the task's thread.
+ * A channel of gRPC's with a thread, a name resolver's thread and memory of its own, so that all of
+ * it ends with {@link #close}. Made and closed by the task's thread.
  */
 final class Transport {
 
@@ -58,21 +55,15 @@ final class Transport {
      * @throws SidecarException if certificates or keys cannot be read
      */
     static Transport create(SidecarOptions options, ClassLoader userCode) throws SidecarException {
-        Endpoint endpoint = options.endpoint();
-        NettyChannelBuilder builder =
-                endpoint.isUnix()
-                        ? NettyChannelBuilder.forAddress(
-                                        UnixDomainSocketAddress.of(endpoint.path()))
-                                // As gRPC's own resolver of such names has it.
-                                .overrideAuthority("localhost")
-                        : NettyChannelBuilder.forAddress(endpoint.host(), endpoint.port());
+        Sockets sockets = Sockets.available();
+        NettyChannelBuilder builder = builder(options.endpoint(), sockets);
         if (options.usesTls()) {
             builder.sslContext(tls(options));
         } else {
             builder.negotiationType(NegotiationType.PLAINTEXT);
         }
         ThreadFactory threads = work -> thread(work, userCode);
-        EventLoopGroup thread = new NioEventLoopGroup(1, threads);
+        EventLoopGroup thread = sockets.thread(threads);
         // Asking a name server blocks; the thread ends when it has nothing to do.
         ThreadPoolExecutor resolver =
                 new ThreadPoolExecutor(
@@ -80,11 +71,6 @@ final class Transport {
         resolver.allowCoreThreadTimeOut(true);
         ManagedChannel channel =
                 builder.eventLoopGroup(thread)
-                        .channelType(
-                                endpoint.isUnix()
-                                        ? NioDomainSocketChannel.class
-                                        : NioSocketChannel.class,
-                                endpoint.isUnix() ? UnixDomainSocketAddress.class : null)
                         .withOption(ChannelOption.ALLOCATOR, memory())
                         .directExecutor()
                         .offloadExecutor(resolver)
@@ -97,6 +83,20 @@ final class Transport {
                                 options.keepAliveTimeout().toNanos(), TimeUnit.NANOSECONDS)
                         .build();
         return new Transport(thread, resolver, channel);
+    }
+
+    private static NettyChannelBuilder builder(Endpoint endpoint, Sockets sockets) {
+        if (!endpoint.isUnix()) {
+            return NettyChannelBuilder.forAddress(endpoint.host(), endpoint.port())
+                    .channelType(sockets.tcp());
+        }
+        SocketAddress address = sockets.unixAddress(endpoint.path());
+        return NettyChannelBuilder.forAddress(address)
+                .channelType(sockets.unix(), address.getClass())
+                // As gRPC's own resolver of such names has it.
+                .overrideAuthority("localhost")
+                // Of TCP; Netty would warn of it at each connection.
+                .withOption(ChannelOption.SO_KEEPALIVE, null);
     }
 
     private static Thread thread(Runnable work, ClassLoader userCode) {
