@@ -131,7 +131,10 @@ class AnswerTest {
                                                         .build())),
                 wrong("element past the end", "past the end", a -> bytes(a, 9, 0, 0, 0, 1)),
                 wrong("element of negative length", "past the end", a -> bytes(a, 0, 0, 0, 255)),
-                wrong("half a length", "asks for 1", a -> bytes(a, 1, 0)),
+                wrong(
+                        "half a length",
+                        "needs 4 bytes for the length of each of 1 elements",
+                        a -> bytes(a, 1, 0)),
                 wrong("two elements for one", "2 elements", a -> bytes(a, 0, 0, 0, 0, 0, 0, 0, 0)),
                 wrong("bytes behind the last", "1 bytes more", a -> bytes(a, 0, 0, 0, 0, 1)));
     }

@@ -57,9 +57,14 @@ class SharedMemoryClientTest {
     }
 
     private static List<Path> objects() throws Exception {
+        return objectsOf(ProcessHandle.current().pid());
+    }
+
+    /** Not those of others, whom the machine may run too. */
+    private static List<Path> objectsOf(long pid) throws Exception {
+        String prefix = "async-batch-" + pid + "-";
         try (Stream<Path> files = Files.list(Path.of("/dev/shm"))) {
-            return files.filter(file -> file.getFileName().toString().startsWith("async-batch-"))
-                    .toList();
+            return files.filter(file -> file.getFileName().toString().startsWith(prefix)).toList();
         }
     }
 
@@ -314,7 +319,7 @@ class SharedMemoryClientTest {
             FileChannel region = server.regionFile(0);
             assertThat(region.tryLock()).as("lock of a client that lives").isNull();
             victim.destroyForcibly().waitFor();
-            assertThat(objects()).isEmpty();
+            assertThat(objectsOf(victim.pid())).isEmpty();
             await().until(() -> server.openRequests() == 0);
             assertThat(region.tryLock()).as("lock of a client that is dead").isNotNull();
         } finally {

@@ -49,7 +49,7 @@ final class Readiness {
 
     private void await(String what, Question question)
             throws SidecarException, InterruptedException {
-        String last = "it said that it was not";
+        String last = "it had not answered";
         for (long pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLIS)) {
             long left = deadlineNanos - System.nanoTime();
             if (left <= 0) {
@@ -66,7 +66,10 @@ final class Readiness {
                 if (!failure.isRetryable()) {
                     throw failure;
                 }
-                last = failure.getMessage();
+                if (System.nanoTime() < deadlineNanos) {
+                    // Of a question that the end of the time cut short nothing can be learnt.
+                    last = failure.getMessage();
+                }
                 client.connectAtOnce();
             }
             never.await(pause, TimeUnit.MILLISECONDS);
