@@ -1,11 +1,13 @@
 package io.asyncbatch.flink.function;
 
+import io.asyncbatch.flink.RetryAfter;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.function.Predicate;
 import org.apache.flink.streaming.api.functions.async.AsyncRetryPredicate;
 import org.apache.flink.streaming.api.functions.async.AsyncRetryStrategy;
+import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.InstantiationUtil;
 
 /**
@@ -38,7 +40,7 @@ final class RetryDecision<OUT> {
         }
         if (told instanceof BatchOutcome.Failure<OUT> failure) {
             return wanted(predicate.exceptionPredicate(), failure.cause(), attempt)
-                    ? BatchOutcome.retry(failure.cause(), delayMillis(attempt))
+                    ? BatchOutcome.retry(failure.cause(), delayMillis(attempt, failure.cause()))
                     : told;
         }
         return told;
@@ -46,6 +48,16 @@ final class RetryDecision<OUT> {
 
     private <T> boolean wanted(Optional<Predicate<T>> predicate, T value, int attempt) {
         return predicate.isPresent() && strategy.canRetry(attempt) && predicate.get().test(value);
+    }
+
+    /** No sooner than what failed asks for, which may know better when it has recovered. */
+    private long delayMillis(int attempt, Throwable cause)
+            throws IOException, ClassNotFoundException {
+        long delay = delayMillis(attempt);
+        return ExceptionUtils.findThrowable(cause, RetryAfter.class::isInstance)
+                .flatMap(failure -> ((RetryAfter) failure).retryAfter())
+                .map(asked -> Math.max(delay, asked.toMillis()))
+                .orElse(delay);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.sidecar;
 
+import io.asyncbatch.flink.RetryAfter;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
@@ -14,7 +15,7 @@ import org.apache.flink.annotation.PublicEvolving;
  * is. Messages hold no contents of tensors.
  */
 @PublicEvolving
-public abstract sealed class SidecarException extends Exception {
+public abstract sealed class SidecarException extends Exception implements RetryAfter {
 
     private static final long serialVersionUID = 1L;
 
@@ -86,6 +87,7 @@ public abstract sealed class SidecarException extends Exception {
     }
 
     /** How long the server asks to be left alone, at most ten minutes; empty if it did not say. */
+    @Override
     public final Optional<Duration> retryAfter() {
         return Optional.ofNullable(retryAfter);
     }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.asyncbatch.flink.ExponentialBackoffRetryStrategy;
 import io.asyncbatch.flink.ExponentialBackoffRetryStrategy.SerializablePredicate;
 import io.asyncbatch.flink.invoker.BatchOutcome;
+import io.asyncbatch.flink.sidecar.SidecarException;
+import io.asyncbatch.flink.sidecar.SidecarRetryPredicate;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -35,6 +37,25 @@ class RetryDecisionTest {
                 .isEqualTo(BatchOutcome.retry(ioFailure, 30));
         assertThat(decide(decision, BatchOutcome.failure(ioFailure), 3))
                 .isEqualTo(BatchOutcome.failure(ioFailure));
+    }
+
+    @Test
+    void aFailureThatSaysWhenIsNotRetriedBefore() throws Exception {
+        RetryDecision<Integer> decision =
+                new RetryDecision<>(
+                        ExponentialBackoffRetryStrategy.<Integer>builder(1, Duration.ofMillis(5))
+                                .ifException(new SidecarRetryPredicate())
+                                .build());
+        Throwable later = overloaded(Duration.ofMillis(250));
+        assertThat(decide(decision, BatchOutcome.failure(later), 1))
+                .isEqualTo(BatchOutcome.retry(later, 250));
+        Throwable soon = new RuntimeException(overloaded(Duration.ofMillis(1)));
+        assertThat(decide(decision, BatchOutcome.failure(soon), 1))
+                .isEqualTo(BatchOutcome.retry(soon, 5));
+    }
+
+    private static Throwable overloaded(Duration retryAfter) {
+        return SidecarException.Kind.OVERLOADED.exception("later", true, retryAfter);
     }
 
     @Test
