@@ -8,9 +8,9 @@ the time from the last row's coming to the last result's leaving. What a direct 
 coroutine takes, measured in the same run, is subtracted.
 
 Every round records 1,000 batches after 500 that are not recorded, and after 8,000 before those that
-come every 2 ms: at 100 batches per second the JVM would take minutes to compile what a job that runs
-for days has compiled, and until then a batch takes three times as long. Figures are medians of the
-rounds' percentiles. The clock's readings are whole microseconds.
+come every 2 ms: at 100 batches per second the JVM would take minutes to compile what a job that
+runs for days has compiled, and until then a batch takes three times as long. Figures are medians
+of the rounds' percentiles. The clock's readings are whole microseconds.
 """
 
 import asyncio

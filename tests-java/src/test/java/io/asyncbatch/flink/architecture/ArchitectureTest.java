@@ -63,6 +63,32 @@ class ArchitectureTest {
                 .check(production);
     }
 
+    /** A model server is called by a function like any other; only its channel speaks gRPC. */
+    @Test
+    void sidecarIsAFunctionAndKeepsItsProtocolToItself() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage(ROOT + ".sidecar.channel..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.grpc..", "io.netty..", ROOT + ".proto.inference..")
+                .allowEmptyShould(false)
+                .check(
+                        production.that(
+                                resideOutsideOfPackages(GENERATED, "io.grpc..", "io.netty..")));
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".sidecar..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        ROOT + ".operator..",
+                        ROOT + ".graph..",
+                        ROOT + ".function..",
+                        ROOT + ".arrow..")
+                .check(production);
+    }
+
     @Test
     void seamDependsOnNothingOfOurs() {
         noClasses()
