@@ -78,7 +78,7 @@ class LeakTest {
                             () ->
                                     assertThat(PlatformDependent.usedDirectMemory())
                                             .isLessThanOrEqualTo(memory));
-            assertThat(rig.gauge("requestsInFlight")).isZero();
+            await().until(() -> rig.gauge("requestsInFlight") == 0);
         }
         await().until(() -> clientThreads() == 0);
     }
