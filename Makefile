@@ -74,11 +74,11 @@ sidecar-demo: install $(STAMPS)/demo $(STAMPS)/java-examples target/digits/model
 		io.asyncbatch.flink.example.ImageSidecar $(PY) examples target/digits
 
 .PHONY: bench
-bench: install $(STAMPS)/bench $(STAMPS)/stream ## measure; writes benchmarks/results.json, tables and plots
+bench: install $(STAMPS)/bench $(STAMPS)/stream $(STAMPS)/bench-server ## measure; writes benchmarks/results.json, tables and plots
 	$(PY) benchmarks/run.py
 
 .PHONY: bench-peers
-bench-peers: $(PEERS)/.installed ## the same, with Ray Data in an environment of its own
+bench-peers: $(PEERS)/.installed $(MLSERVER)/.installed $(TRITON)/.installed $(STAMPS)/flink-triton ## the same, beside Ray Data, tritonclient, MLServer and flink-model-triton
 	$(MAKE) bench
 
 .PHONY: profile
@@ -108,7 +108,7 @@ constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench ## pin
 
 .PHONY: clean
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist target */target benchmarks/*/target pyflink-async-batch/dist $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
+	rm -rf $(VENV) dist target */target */*/target benchmarks/peers/*/target pyflink-async-batch/dist $(PACKAGE)/lib $(PACKAGE)/_proto/*_pb2.py*
 
 # The environment --------------------------------------------------------------------------------
 
@@ -157,6 +157,14 @@ $(TRITON)/.installed: requirements/triton.txt
 
 $(STAMPS)/stream: pom.xml $(shell find benchmarks/stream/src benchmarks/stream/pom.xml -type f) $(STAMPS)/flink
 	$(MVN) -q -pl benchmarks/stream -DskipTests package
+	touch $@
+
+$(STAMPS)/bench-server: pom.xml $(shell find benchmarks/server/src benchmarks/server/pom.xml -type f) $(STAMPS)/jar
+	$(MVN) -q -pl benchmarks/server -am -DskipTests package
+	touch $@
+
+$(STAMPS)/flink-triton: pom.xml $(shell find benchmarks/peers/flink-triton/src benchmarks/peers/flink-triton/pom.xml -type f) $(STAMPS)/flink
+	$(MVN) -q -f benchmarks/peers/flink-triton/pom.xml -DskipTests package
 	touch $@
 
 $(PEERS)/.installed: benchmarks/peers/requirements.txt

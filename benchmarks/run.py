@@ -27,6 +27,7 @@ _BENCHMARKS = [
     "latency",
     "checkpoint_vs_stock",
     "operator_vs_stock",
+    "sidecar",
     "sweep",
 ]
 _MEMORY_UNIT = 2**30
