@@ -320,8 +320,11 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     /** Before the barrier leaves, so that what leaves here belongs to the checkpoint. */
     @Override
     public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
+        if (!settings.drainAtCheckpoint()) {
+            return;
+        }
         rethrowFailure();
-        while (settings.drainAtCheckpoint() && queue.hasBatches()) {
+        while (queue.hasBatches()) {
             mailbox.yield();
         }
     }
