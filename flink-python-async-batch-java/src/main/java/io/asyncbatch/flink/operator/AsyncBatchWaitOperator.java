@@ -131,10 +131,11 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
                         settings, invoker, getProcessingTimeService(), mailbox, metrics, this);
         hold =
                 new InputHold(
-                        dispatcher,
+                        dispatcher::hasWaiting,
                         mailbox,
                         getProcessingTimeService(),
-                        metrics,
+                        metrics::inputHeld,
+                        InputHold.MOST_ROWS,
                         settings.maxBatchBytes());
         former =
                 new BatchFormer<>(

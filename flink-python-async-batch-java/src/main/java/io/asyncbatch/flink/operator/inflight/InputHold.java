@@ -1,7 +1,8 @@
 package io.asyncbatch.flink.operator.inflight;
 
-import io.asyncbatch.flink.metrics.BatchMetrics;
 import java.util.concurrent.ScheduledFuture;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
@@ -28,16 +29,17 @@ public final class InputHold {
      */
     public static final long LONGEST_PAUSE_MILLIS = 500;
 
-    /** Bounds, together with their bytes, what gathers while no slot becomes free. */
+    /** Bounds, together with their bytes, what gathers while a function's calls do not end. */
     public static final int MOST_ROWS = 1_000;
 
     /** Let in whatever they weigh, so that barriers get through between large rows too. */
     public static final int FEWEST_ROWS = 16;
 
-    private final BatchDispatcher<?, ?> dispatcher;
+    private final BooleanSupplier full;
     private final MailboxExecutor mailbox;
     private final ProcessingTimeService timeService;
-    private final BatchMetrics metrics;
+    private final LongConsumer heldNanos;
+    private final int mostRows;
     private final long mostBytes;
 
     private int rowsLetIn;
@@ -50,18 +52,23 @@ public final class InputHold {
     }
 
     /**
+     * @param full whether batches wait for a slot
+     * @param heldNanos takes how long input was held back
+     * @param mostRows rows are let in until they are so many
      * @param mostBytes rows are let in until they weigh this much together, a few in any case
      */
     public InputHold(
-            BatchDispatcher<?, ?> dispatcher,
+            BooleanSupplier full,
             MailboxExecutor mailbox,
             ProcessingTimeService timeService,
-            BatchMetrics metrics,
+            LongConsumer heldNanos,
+            int mostRows,
             long mostBytes) {
-        this.dispatcher = dispatcher;
+        this.full = full;
         this.mailbox = mailbox;
         this.timeService = timeService;
-        this.metrics = metrics;
+        this.heldNanos = heldNanos;
+        this.mostRows = mostRows;
         this.mostBytes = mostBytes;
     }
 
@@ -71,21 +78,21 @@ public final class InputHold {
      * @param bytes weight of the row that has come last
      */
     public void awaitNextRow(long bytes) throws Exception {
-        if (!dispatcher.hasWaiting()) {
+        if (!full.getAsBoolean()) {
             return;
         }
         long heldSince = timeService.getClock().relativeTimeNanos();
         bytesLetIn += bytes;
         Pause pause = new Pause();
         ScheduledFuture<?> timer = mayLetIn() ? start(pause) : null;
-        while (dispatcher.hasWaiting() && !pause.over) {
+        while (full.getAsBoolean() && !pause.over) {
             mailbox.yield();
         }
         if (timer != null) {
             timer.cancel(false);
         }
-        metrics.inputHeld(timeService.getClock().relativeTimeNanos() - heldSince);
-        if (dispatcher.hasWaiting()) {
+        heldNanos.accept(timeService.getClock().relativeTimeNanos() - heldSince);
+        if (full.getAsBoolean()) {
             rowsLetIn++;
             pauseMillis = Math.min(pauseMillis + pauseMillis / 8 + 1, LONGEST_PAUSE_MILLIS);
         } else {
@@ -96,7 +103,7 @@ public final class InputHold {
     }
 
     private boolean mayLetIn() {
-        return rowsLetIn < FEWEST_ROWS || (rowsLetIn < MOST_ROWS && bytesLetIn < mostBytes);
+        return rowsLetIn < FEWEST_ROWS || (rowsLetIn < mostRows && bytesLetIn < mostBytes);
     }
 
     private ScheduledFuture<?> start(Pause pause) {
