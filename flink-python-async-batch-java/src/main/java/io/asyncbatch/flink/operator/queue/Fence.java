@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.operator.queue;
 
 import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.TimestampedCollector;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
@@ -12,7 +13,8 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
  * <p>However many watermarks and status changes arrive between the same two rows, only the last of
  * each says anything, so only that is kept: rows that wait long do not pile up watermarks.
  */
-final class Fence {
+@Internal
+public final class Fence {
 
     private final long position;
     @Nullable private Watermark watermark;
@@ -22,7 +24,7 @@ final class Fence {
     /**
      * @param position number of rows before it
      */
-    Fence(long position) {
+    public Fence(long position) {
         this.position = position;
     }
 
@@ -31,26 +33,26 @@ final class Fence {
     }
 
     @Nullable
-    Watermark watermark() {
+    public Watermark watermark() {
         return watermark;
     }
 
-    void add(Watermark mark) {
+    public void add(Watermark mark) {
         if (watermark == null || watermark.getTimestamp() < mark.getTimestamp()) {
             watermark = mark;
         }
     }
 
-    void add(WatermarkStatus newStatus) {
+    public void add(WatermarkStatus newStatus) {
         status = newStatus;
     }
 
-    void add(RecordAttributes newAttributes) {
+    public void add(RecordAttributes newAttributes) {
         attributes = newAttributes;
     }
 
     /** An idle output drops watermarks, so activity is announced before and idleness after them. */
-    void emit(TimestampedCollector<?> collector) {
+    public void emit(TimestampedCollector<?> collector) {
         if (attributes != null) {
             collector.emitRecordAttributes(attributes);
         }

@@ -1,0 +1,33 @@
+package io.asyncbatch.flink.batchapi;
+
+import java.io.Serializable;
+import org.apache.flink.annotation.PublicEvolving;
+
+/**
+ * Turns rows into requests and responses into results. Travels with the job; each copy of it is
+ * used by one thread at a time. Rows must not be changed. A row's request may be asked for more
+ * than once and should be the same each time.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@PublicEvolving
+public interface BatchCodec<IN, OUT> extends Serializable {
+
+    /**
+     * The request for a row, a JSON value: with OpenAI's API the body of a call, such as {@code
+     * {"model": …, "messages": […]}}.
+     *
+     * @throws Exception if there is none; the row then counts as failed and is not tried again
+     */
+    String request(IN row) throws Exception;
+
+    /**
+     * The result of a row.
+     *
+     * @param response a JSON value: with OpenAI's API the body of the response
+     * @throws Exception if the response is no good; the row then counts as failed and is submitted
+     *     again as often as the options allow
+     */
+    OUT result(IN row, String response) throws Exception;
+}
