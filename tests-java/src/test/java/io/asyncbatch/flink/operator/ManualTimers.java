@@ -16,18 +16,18 @@ import org.apache.flink.util.clock.ManualClock;
  * Timers of a manual clock that behave as a task's do: a timer that fires becomes a mail, and
  * cancelling it after that has no effect. Used by the test's thread.
  */
-final class ManualTimers implements ProcessingTimeService {
+public final class ManualTimers implements ProcessingTimeService {
 
     private final ManualClock clock = new ManualClock();
     private final List<Timer> timers = new ArrayList<>();
     private MailboxExecutor mailbox;
 
-    void setMailbox(MailboxExecutor newMailbox) {
+    public void setMailbox(MailboxExecutor newMailbox) {
         mailbox = newMailbox;
     }
 
     /** Moves the clock; due timers become mails, in the order of their times. */
-    void advance(long millis) {
+    public void advance(long millis) {
         clock.advanceTime(millis, TimeUnit.MILLISECONDS);
         List<Timer> due = new ArrayList<>(timers);
         due.removeIf(timer -> timer.timestamp > getCurrentProcessingTime());
@@ -41,7 +41,7 @@ final class ManualTimers implements ProcessingTimeService {
         }
     }
 
-    int active() {
+    public int active() {
         return timers.size();
     }
 
