@@ -18,7 +18,7 @@ import org.apache.flink.metrics.Metric;
 /** The tables of {@code docs/metrics.md}; stateless. */
 public final class DocumentedMetrics {
 
-    private static final Pattern ROW = Pattern.compile("\\| `(\\w+)` \\| (\\w+) \\|.*");
+    private static final Pattern ROW = Pattern.compile("\\| `([\\w.]+)` \\| (\\w+) \\|.*");
     private static final Map<String, Class<?>> KINDS =
             Map.of(
                     "counter", Counter.class,
