@@ -203,9 +203,14 @@ public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperato
         rethrowFailure();
         buffer.close();
         tracker.stopAwaitingCheckpoints();
-        while (!emission.isEmpty()) {
+        while (!holdsNothing()) {
             mailbox.yield();
         }
+    }
+
+    /** Whether everything that came has left. */
+    boolean holdsNothing() {
+        return emission.isEmpty();
     }
 
     @Override

@@ -1,0 +1,2 @@
+/** Tests of where files lie and of how they go away. */
+package io.asyncbatch.flink.batchapi.files;

@@ -1,0 +1,2 @@
+/** Tests of what a snapshot holds. */
+package io.asyncbatch.flink.batchapi.state;
