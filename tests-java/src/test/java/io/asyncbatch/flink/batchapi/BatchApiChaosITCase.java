@@ -16,15 +16,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.state.CheckpointListener;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
-import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.junit5.MiniClusterExtension;
@@ -76,6 +73,7 @@ class BatchApiChaosITCase {
         }
     }
 
+    @SuppressWarnings("deprecation") // see PacedNumbers
     private void run(BatchApiStub stub, ApiShape shape, int parallelism, boolean unaligned)
             throws Exception {
         StreamExecutionEnvironment env =
@@ -94,14 +92,7 @@ class BatchApiChaosITCase {
                         .set(BatchInferenceOptions.LOCAL_DIR, directory + "/batches")
                         .build();
         BatchInference.apply(
-                        env.fromSource(
-                                new DataGeneratorSource<>(
-                                        index -> index + 1,
-                                        ROWS,
-                                        RateLimiterStrategy.perCheckpoint(30),
-                                        Types.LONG),
-                                WatermarkStrategy.noWatermarks(),
-                                "rows"),
+                        env.addSource(new PacedNumbers(ROWS), "rows", Types.LONG),
                         new Doubling(),
                         options)
                 .map(new TaskFailures())

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -35,17 +36,20 @@ public interface BatchApi extends AutoCloseable {
      */
     CompletableFuture<String> upload(Path file, String name);
 
-    /** Creates a job. When this fails the job may exist nevertheless: {@link #find} it. */
+    /** Creates a job. When this fails the job may exist nevertheless: {@link #list} them. */
     CompletableFuture<JobStatus> create(JobRequest request);
 
     CompletableFuture<JobStatus> status(String jobId);
 
+    /** Whether {@link #list} can be asked. */
+    boolean listsJobs();
+
     /**
-     * Looks for a job by the key that it was created with.
+     * A page of the jobs, the newest first.
      *
-     * @param createdAfterMillis jobs that are older by the provider's clock need not be looked at
+     * @param cursor {@link JobPage#next} of the page before; null for the first
      */
-    CompletableFuture<Optional<JobStatus>> find(String key, long createdAfterMillis);
+    CompletableFuture<JobPage> list(@Nullable String cursor);
 
     /** Asks for a job's end. What it has computed is still to be fetched. */
     CompletableFuture<JobStatus> cancel(String jobId);

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.asyncbatch.flink.batchapi.client.HttpCalls.Answer;
 import java.io.FileNotFoundException;
-import java.net.URI;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -13,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
 /** OpenAI's Batch API, as many other providers and gateways serve it too. Thread-safe. */
@@ -24,9 +24,6 @@ public final class OpenAiBatchApi implements BatchApi {
 
     private static final ApiLimits LIMITS = new ApiLimits(50_000, 200_000_000L);
     private static final int JOBS_PER_PAGE = 100;
-
-    /** A hundred thousand jobs within what is searched: then the search itself is the problem. */
-    private static final int MOST_PAGES = 1_000;
 
     private final HttpCalls http;
     private final byte[] lineMiddle;
@@ -102,43 +99,28 @@ public final class OpenAiBatchApi implements BatchApi {
     }
 
     @Override
-    public CompletableFuture<Optional<JobStatus>> find(String key, long createdAfterMillis) {
-        return findFrom(null, 1, key, createdAfterMillis / 1_000);
+    public boolean listsJobs() {
+        return true;
     }
 
-    /** The provider lists the newest first. */
-    private CompletableFuture<Optional<JobStatus>> findFrom(
-            String after, int page, String key, long createdAfterSeconds) {
-        URI address =
-                http.endpoint()
-                        .at(
-                                "batches?limit="
-                                        + JOBS_PER_PAGE
-                                        + (after == null ? "" : "&after=" + after));
-        return http.get(address)
-                .thenCompose(
-                        answer -> {
-                            JsonNode jobs = answer.body().path("data");
-                            String last = null;
-                            for (JsonNode job : jobs) {
-                                last = Json.id(job.path("id"), "job id");
-                                if (job.path("metadata").path(KEY).asText("").equals(key)) {
-                                    return CompletableFuture.completedFuture(
-                                            Optional.of(statusOf(job, 0)));
-                                }
-                                if (job.path("created_at").asLong(Long.MAX_VALUE)
-                                        < createdAfterSeconds) {
-                                    return CompletableFuture.completedFuture(Optional.empty());
-                                }
-                            }
-                            if (!answer.body().path("has_more").asBoolean()
-                                    || last == null
-                                    || last.equals(after)
-                                    || page == MOST_PAGES) {
-                                return CompletableFuture.completedFuture(Optional.empty());
-                            }
-                            return findFrom(last, page + 1, key, createdAfterSeconds);
-                        });
+    @Override
+    public CompletableFuture<JobPage> list(@Nullable String cursor) {
+        String query = "limit=" + JOBS_PER_PAGE + (cursor == null ? "" : "&after=" + cursor);
+        return http.get(http.endpoint().at("batches?" + query)).thenApply(OpenAiBatchApi::pageOf);
+    }
+
+    private static JobPage pageOf(Answer answer) {
+        List<JobPage.Listed> listed = new ArrayList<>();
+        for (JsonNode job : answer.body().path("data")) {
+            listed.add(
+                    new JobPage.Listed(
+                            job.path("metadata").path(KEY).asText(""),
+                            job.path("created_at").asLong(0) * 1_000,
+                            statusOf(job, 0)));
+        }
+        boolean more = answer.body().path("has_more").asBoolean() && !listed.isEmpty();
+        return new JobPage(
+                List.copyOf(listed), more ? listed.get(listed.size() - 1).status().jobId() : null);
     }
 
     @Override

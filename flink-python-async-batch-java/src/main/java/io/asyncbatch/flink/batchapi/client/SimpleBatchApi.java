@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -80,8 +81,13 @@ public final class SimpleBatchApi implements BatchApi {
     }
 
     @Override
-    public CompletableFuture<Optional<JobStatus>> find(String key, long createdAfterMillis) {
-        return CompletableFuture.completedFuture(Optional.empty());
+    public boolean listsJobs() {
+        return false;
+    }
+
+    @Override
+    public CompletableFuture<JobPage> list(@Nullable String cursor) {
+        throw new UnsupportedOperationException("there is no list");
     }
 
     @Override

@@ -61,6 +61,9 @@ public final class BatchDirectory implements AutoCloseable {
     private final Path directory;
     private final FileChannel lockChannel;
 
+    /** Guarded by this. A file that appears while the directory is removed would keep it. */
+    private boolean closed;
+
     private BatchDirectory(Path directory, FileChannel lockChannel) {
         this.directory = directory;
         this.lockChannel = lockChannel;
@@ -95,8 +98,14 @@ public final class BatchDirectory implements AutoCloseable {
         }
     }
 
-    /** A new empty file of mode 0600. */
-    public Path newFile() throws IOException {
+    /**
+     * A new empty file of mode 0600. To be opened as one that exists, so that nobody makes it anew
+     * once the directory was closed.
+     */
+    public synchronized Path newFile() throws IOException {
+        if (closed) {
+            throw new IOException("the directory of batches is closed");
+        }
         return Files.createFile(directory.resolve(randomName()), PRIVATE_FILE);
     }
 
@@ -111,7 +120,8 @@ public final class BatchDirectory implements AutoCloseable {
 
     /** Removes the directory with all that is in it. */
     @Override
-    public void close() throws IOException {
+    public synchronized void close() throws IOException {
+        closed = true;
         try {
             removeTree(directory);
         } finally {

@@ -9,6 +9,7 @@ import java.io.BufferedOutputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -48,7 +49,8 @@ public final class JobFiles<IN, OUT> {
                 () -> {
                     Path file = directory.newFile();
                     try (OutputStream lines =
-                            new BufferedOutputStream(Files.newOutputStream(file))) {
+                            new BufferedOutputStream(
+                                    Files.newOutputStream(file, StandardOpenOption.WRITE))) {
                         for (int place = 0; place < job.rows.size(); place++) {
                             lines.write(
                                     api.requestLine(

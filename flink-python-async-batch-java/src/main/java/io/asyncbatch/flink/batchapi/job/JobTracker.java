@@ -13,15 +13,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
-import org.apache.flink.util.function.ThrowingConsumer;
 import org.apache.flink.util.function.ThrowingRunnable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,9 +39,6 @@ public final class JobTracker<IN, OUT> {
 
     private static final Logger LOG = LoggerFactory.getLogger(JobTracker.class);
 
-    /** By how much the API's clock may be behind, or this machine's ahead. */
-    private static final Duration CLOCK_TOLERANCE = Duration.ofDays(1);
-
     private static final Duration LONGEST_BACKOFF = Duration.ofMinutes(2);
 
     /** How often files that do not hold what they should are fetched again. */
@@ -56,8 +48,8 @@ public final class JobTracker<IN, OUT> {
 
     private final BatchApi api;
     private final JobFiles<IN, OUT> files;
-    private final ProcessingTimeService timeService;
-    private final MailboxExecutor mailbox;
+    private final Steps steps;
+    private final JobSearch<IN> search;
     private final BatchJobMetrics metrics;
     private final JobListener<IN, OUT> listener;
     private final RandomGenerator random;
@@ -73,7 +65,6 @@ public final class JobTracker<IN, OUT> {
     private final LinkedHashSet<BatchJob<IN>> awaitingCheckpoint = new LinkedHashSet<>();
     private final ArrayDeque<BatchJob<IN>> queued = new ArrayDeque<>();
     private boolean awaitsCheckpoints;
-    private boolean closed;
 
     /** Written by the mailbox thread alone, read by metric reporters too. */
     private volatile int inFlight;
@@ -95,8 +86,7 @@ public final class JobTracker<IN, OUT> {
             boolean restarted) {
         this.api = api;
         this.files = files;
-        this.timeService = timeService;
-        this.mailbox = mailbox;
+        this.steps = new Steps(timeService, mailbox);
         this.metrics = metrics;
         this.listener = listener;
         this.random = random;
@@ -109,6 +99,8 @@ public final class JobTracker<IN, OUT> {
         long firstDelay = options.get(BatchInferenceOptions.RETRY_DELAY).toMillis();
         this.callBackoff = new Backoff(firstDelay, LONGEST_BACKOFF.toMillis(), random);
         this.jobBackoff = new Backoff(pollMillis, LONGEST_BACKOFF.toMillis(), random);
+        this.search =
+                new JobSearch<>(api, steps, callBackoff, maxRetries, metrics, listener::onFailure);
     }
 
     // ----------------------------------------------------------- from outside
@@ -133,7 +125,7 @@ public final class JobTracker<IN, OUT> {
     public void resubmit(BatchJob<IN> job) throws Exception {
         job.delayed = true;
         submit(job);
-        after(
+        steps.after(
                 jobBackoff.beforeRepetition(job.attempt, 0),
                 () -> {
                     job.delayed = false;
@@ -192,7 +184,7 @@ public final class JobTracker<IN, OUT> {
 
     /** What comes back from now on is ignored. Jobs run on: a restart goes on with them. */
     public void close() {
-        closed = true;
+        steps.close();
     }
 
     // ----------------------------------------------------------------- places
@@ -225,7 +217,7 @@ public final class JobTracker<IN, OUT> {
     private void start(BatchJob<IN> job) throws Exception {
         if (job.jobId != null) {
             metrics.adopted.inc();
-            job.runningSinceNanos = now();
+            job.runningSinceNanos = steps.nanos();
             poll(job);
         } else if (job.mayExist) {
             lookUp(job);
@@ -234,9 +226,9 @@ public final class JobTracker<IN, OUT> {
         }
     }
 
-    private void lookUp(BatchJob<IN> job) {
-        step(
-                () -> api.find(job.key, job.closedAtMillis - CLOCK_TOLERANCE.toMillis()),
+    private void lookUp(BatchJob<IN> job) throws Exception {
+        search.find(
+                job,
                 found -> {
                     if (found.isPresent()) {
                         metrics.adopted.inc();
@@ -244,17 +236,6 @@ public final class JobTracker<IN, OUT> {
                         created(job, found.get());
                     } else {
                         prepare(job);
-                    }
-                },
-                failure -> {
-                    if (kindOf(failure) == BatchApiException.Kind.REJECTED) {
-                        LOG.warn(
-                                "This Batch API does not list its jobs, so {} may exist already: {}",
-                                job,
-                                failure.getMessage());
-                        prepare(job);
-                    } else {
-                        repeat(job, "look for", failure, () -> lookUp(job));
                     }
                 });
     }
@@ -265,7 +246,7 @@ public final class JobTracker<IN, OUT> {
         } else if (job.requestFile != null) {
             send(job);
         } else {
-            step(
+            steps.run(
                     () -> files.write(job),
                     file -> {
                         job.requestFile = file;
@@ -280,7 +261,7 @@ public final class JobTracker<IN, OUT> {
             create(job);
             return;
         }
-        step(
+        steps.run(
                 () -> api.upload(job.requestFile, job.batchNumber + ".jsonl"),
                 fileId -> {
                     job.fileId = fileId;
@@ -299,7 +280,7 @@ public final class JobTracker<IN, OUT> {
 
     private void create(BatchJob<IN> job) {
         job.mayExist = true;
-        step(
+        steps.run(
                 () ->
                         api.create(
                                 new JobRequest(
@@ -324,13 +305,13 @@ public final class JobTracker<IN, OUT> {
         job.jobId = status.jobId();
         job.mayExist = false;
         job.repetitions = 0;
-        job.runningSinceNanos = now();
+        job.runningSinceNanos = steps.nanos();
         onStatus(job, status);
     }
 
     private void poll(BatchJob<IN> job) {
         metrics.polls.inc();
-        step(
+        steps.run(
                 () -> api.status(job.jobId),
                 status -> {
                     job.repetitions = 0;
@@ -359,7 +340,7 @@ public final class JobTracker<IN, OUT> {
                     status.word(),
                     job);
         }
-        long ran = job.ranMillis(now());
+        long ran = job.ranMillis(steps.nanos());
         if (ran >= 2 * maxWaitMillis) {
             LOG.warn("Gives {} up, which did not end when it was cancelled", job);
             finish(job, JobState.CANCELLED, new JobResults<>(job.rows.size()), "max_wait");
@@ -368,13 +349,13 @@ public final class JobTracker<IN, OUT> {
         } else {
             double jitter = 1 + POLL_JITTER * (2 * random.nextDouble() - 1);
             long delay = Math.max(1, (long) (pollMillis * jitter));
-            after(Math.max(delay, status.retryAfterMillis()), () -> poll(job));
+            steps.after(Math.max(delay, status.retryAfterMillis()), () -> poll(job));
         }
     }
 
     private void cancel(BatchJob<IN> job) {
         job.cancelRequested = true;
-        step(
+        steps.run(
                 () -> api.cancel(job.jobId),
                 status -> onStatus(job, status),
                 failure -> {
@@ -383,7 +364,7 @@ public final class JobTracker<IN, OUT> {
                     } else {
                         // It may have ended meanwhile, which the next poll tells.
                         job.cancelRequested = false;
-                        after(pollMillis, () -> poll(job));
+                        steps.after(pollMillis, () -> poll(job));
                     }
                 });
     }
@@ -394,7 +375,7 @@ public final class JobTracker<IN, OUT> {
             fetched(job, status, results);
             return;
         }
-        step(
+        steps.run(
                 () -> files.fetch(status.resultFiles().get(index), job, results),
                 done -> fetch(job, status, index + 1, results),
                 failure -> {
@@ -420,7 +401,7 @@ public final class JobTracker<IN, OUT> {
         if ((missing || results.unreadableLines() > 0) && job.fetches < MOST_REFETCHES) {
             job.fetches++;
             metrics.retries.inc();
-            after(callBackoff.beforeRepetition(job.fetches, 0), () -> poll(job));
+            steps.after(callBackoff.beforeRepetition(job.fetches, 0), () -> poll(job));
             return;
         }
         String restCode =
@@ -444,7 +425,7 @@ public final class JobTracker<IN, OUT> {
             throws Exception {
         (state == JobState.COMPLETED ? metrics.completed : metrics.failed).inc();
         if (job.jobId != null) {
-            metrics.latencyMs.update(job.ranMillis(now()));
+            metrics.latencyMs.update(job.ranMillis(steps.nanos()));
         }
         jobs.remove(job);
         setInFlight(inFlight - 1);
@@ -452,53 +433,7 @@ public final class JobTracker<IN, OUT> {
         startQueued();
     }
 
-    // ----------------------------------------------------------------- course
-
-    /**
-     * @param then in the mailbox thread, if the call succeeded
-     * @param otherwise in the mailbox thread, if it did not
-     */
-    private <T> void step(
-            Supplier<CompletableFuture<T>> call,
-            ThrowingConsumer<T, Exception> then,
-            ThrowingConsumer<Throwable, Exception> otherwise) {
-        CompletableFuture<T> result;
-        try {
-            result = call.get();
-        } catch (RuntimeException e) {
-            result = CompletableFuture.failedFuture(e);
-        }
-        result.whenComplete(
-                (value, failure) ->
-                        mail(
-                                () -> {
-                                    if (failure == null) {
-                                        then.accept(value);
-                                    } else {
-                                        otherwise.accept(causeOf(failure));
-                                    }
-                                }));
-    }
-
-    private void mail(ThrowingRunnable<Exception> action) {
-        try {
-            mailbox.execute(() -> runUnlessClosed(action), "step of a batch job");
-        } catch (RejectedExecutionException mailboxClosed) {
-            LOG.debug("Ignored an answer of the Batch API: the task ended");
-        }
-    }
-
-    private void after(long millis, ThrowingRunnable<Exception> action) {
-        timeService.registerTimer(
-                timeService.getCurrentProcessingTime() + millis,
-                firedAt -> runUnlessClosed(action));
-    }
-
-    private void runUnlessClosed(ThrowingRunnable<Exception> action) throws Exception {
-        if (!closed) {
-            action.run();
-        }
-    }
+    // --------------------------------------------------------------- failures
 
     private void repeat(
             BatchJob<IN> job, String what, Throwable failure, ThrowingRunnable<Exception> again)
@@ -514,7 +449,7 @@ public final class JobTracker<IN, OUT> {
         metrics.retries.inc();
         long least = ((BatchApiException) failure).retryAfterMillis();
         LOG.debug("Will again {} {}: {}", what, job, failure.getMessage());
-        after(callBackoff.beforeRepetition(job.repetitions, least), again);
+        steps.after(callBackoff.beforeRepetition(job.repetitions, least), again);
     }
 
     private void fail(BatchJob<IN> job, String what, Throwable failure) throws Exception {
@@ -536,17 +471,5 @@ public final class JobTracker<IN, OUT> {
         return failure instanceof BatchApiException apiFailure
                 ? apiFailure.kind()
                 : BatchApiException.Kind.FATAL;
-    }
-
-    private static Throwable causeOf(Throwable failure) {
-        Throwable cause = failure;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        return cause;
-    }
-
-    private long now() {
-        return timeService.getClock().relativeTimeNanos();
     }
 }

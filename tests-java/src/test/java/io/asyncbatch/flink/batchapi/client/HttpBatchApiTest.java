@@ -139,30 +139,25 @@ class HttpBatchApiTest {
     }
 
     @Test
-    void aJobIsFoundByItsKeyOnAnyPage() throws Exception {
+    void jobsAreListedPageByPage() throws Exception {
         stub.pageSize = 2;
-        JobStatus wanted = created();
-        String fileId = openAi.upload(requests(openAi, 1), "other.jsonl").join();
-        for (int other = 0; other < 5; other++) {
-            openAi.create(new JobRequest("other-" + other, "b", fileId, null)).join();
+        String fileId = openAi.upload(requests(openAi, 1), "some.jsonl").join();
+        for (int job = 0; job < 5; job++) {
+            openAi.create(new JobRequest("key-" + job, "b", fileId, null)).join();
         }
-        assertThat(openAi.find(KEY, 0).join()).map(JobStatus::jobId).hasValue(wanted.jobId());
-        assertThat(openAi.find("unknown", 0).join()).isEmpty();
-        assertThat(simple.find(KEY, 0).join()).isEmpty();
-    }
-
-    @Test
-    void jobsThatAreTooOldAreNotLookedAt() throws Exception {
-        stub.pageSize = 1;
-        String fileId = openAi.upload(requests(openAi, 1), "other.jsonl").join();
-        for (int other = 0; other < 5; other++) {
-            openAi.create(new JobRequest("other-" + other, "b", fileId, null)).join();
-        }
-        stub.moveClock(1_000_000);
-        openAi.create(new JobRequest("newest", "b", fileId, null)).join();
-        int before = stub.requests().size();
-        assertThat(openAi.find("unknown", 1_800_500_000_000L).join()).isEmpty();
-        assertThat(stub.requests()).hasSize(before + 2);
+        List<String> keys = new ArrayList<>();
+        List<Integer> sizes = new ArrayList<>();
+        String cursor = null;
+        do {
+            JobPage page = openAi.list(cursor).join();
+            page.jobs().forEach(job -> keys.add(job.key()));
+            sizes.add(page.jobs().size());
+            assertThat(page.jobs().get(0).createdAtMillis()).isGreaterThan(1_700_000_000_000L);
+            cursor = page.next();
+        } while (cursor != null);
+        assertThat(keys).containsExactly("key-4", "key-3", "key-2", "key-1", "key-0");
+        assertThat(sizes).containsExactly(2, 2, 1);
+        assertThat(simple.listsJobs()).isFalse();
     }
 
     @Test

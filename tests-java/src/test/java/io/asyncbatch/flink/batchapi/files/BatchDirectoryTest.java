@@ -60,6 +60,7 @@ class BatchDirectoryTest {
         assertThat(removed).doesNotExist();
         directory.close();
         assertThat(children()).isEmpty();
+        assertThatThrownBy(directory::newFile).hasMessageContaining("closed");
     }
 
     @Test

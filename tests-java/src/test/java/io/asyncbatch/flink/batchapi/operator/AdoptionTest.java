@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.batchapi.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions.OnFailure;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
@@ -56,7 +58,7 @@ class AdoptionTest {
             assertThat(server.job(0).values()).containsExactly(1, 2);
             rig.checkpoint(2);
             assertThat(server.jobs).hasSize(2);
-            assertThat(server.count(Call.FIND)).isZero();
+            assertThat(server.count(Call.LIST)).isZero();
         }
     }
 
@@ -124,8 +126,67 @@ class AdoptionTest {
         server.complete(0);
         try (var rig = restore(state)) {
             assertThat(rig.output()).containsExactlyInAnyOrder("10", "20");
-            assertThat(server.calls).doesNotContain(Call.FIND).containsOnlyOnce(Call.CREATE);
+            assertThat(server.calls).doesNotContain(Call.LIST).containsOnlyOnce(Call.CREATE);
             assertThat(rig.counter("batch.jobs.adopted")).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void manyJobsAreLookedForInOneWalkThroughTheList() throws Exception {
+        OperatorSubtaskState state;
+        try (var rig = open()) {
+            state = rig.rows(1, 2, 3, 4, 5, 6, 7, 8).checkpoint(1);
+        }
+        assertThat(server.jobs).hasSize(4);
+        server.fault(Call.LIST, Fault.FAILS);
+        try (var rig = restore(state)) {
+            rig.advance(LONG);
+            assertThat(rig.counter("batch.jobs.adopted")).isEqualTo(4);
+            assertThat(server.count(Call.LIST))
+                    .as("a page that failed, two pages, and what began to be looked for meanwhile")
+                    .isBetween(3L, 5L);
+            assertThat(server.jobs).hasSize(4);
+        }
+    }
+
+    @Test
+    void aListThatCannotBeHadFailsTheTask() throws Exception {
+        BatchInferenceOptions.Builder once = options().set(BatchInferenceOptions.MAX_RETRIES, 1);
+        OperatorSubtaskState state;
+        try (var rig = BatchInferenceRig.open(once, server)) {
+            state = rig.rows(1, 2).checkpoint(1);
+        }
+        server.fault(Call.LIST, Fault.FAILS, Fault.FAILS);
+        try (var rig = BatchInferenceRig.restore(once, server, state)) {
+            assertThatThrownBy(() -> rig.advance(LONG))
+                    .hasMessageContaining("Could not list the Batch API's jobs after 1 repetition");
+        }
+    }
+
+    @Test
+    void whereNothingIsListedAJobIsCreatedAgain() throws Exception {
+        OperatorSubtaskState state;
+        try (var rig = open()) {
+            state = rig.rows(1, 2).checkpoint(1);
+        }
+        server.fault(Call.LIST, Fault.REJECTED);
+        try (var rig = restore(state)) {
+            assertThat(server.jobs).hasSize(2);
+        }
+    }
+
+    @Test
+    void theListIsNotReadPastWhatIsTooOld() throws Exception {
+        try (var rig = open()) {
+            rig.timers.advance(Duration.ofDays(3).toMillis());
+            server.fault(Call.CREATE, Fault.FAILS);
+            for (int old = 0; old < 6; old++) {
+                server.jobs.put("old-" + old, new FakeServer.Job("old-" + old, "", "", Map.of()));
+            }
+            rig.rows(1, 2).checkpoint(1);
+            rig.advance(LONG);
+            assertThat(server.count(Call.LIST)).isEqualTo(1);
+            assertThat(server.count(Call.CREATE)).isEqualTo(2);
         }
     }
 

@@ -452,7 +452,7 @@ class BatchInferenceOperatorTest {
         server.fault(Call.CREATE, Fault.ANSWER_LOST);
         try (var rig = open()) {
             rig.rows(1, 2).advance(LONG);
-            assertThat(server.count(Call.FIND)).isEqualTo(1);
+            assertThat(server.count(Call.LIST)).isEqualTo(1);
             assertThat(server.jobs).hasSize(1);
             server.complete(0);
             rig.advance(POLL);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.asyncbatch.flink.batchapi.client.ApiLimits;
 import io.asyncbatch.flink.batchapi.client.BatchApi;
 import io.asyncbatch.flink.batchapi.client.BatchApiException;
+import io.asyncbatch.flink.batchapi.client.JobPage;
 import io.asyncbatch.flink.batchapi.client.JobRequest;
 import io.asyncbatch.flink.batchapi.client.JobState;
 import io.asyncbatch.flink.batchapi.client.JobStatus;
@@ -16,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -37,7 +39,7 @@ final class FakeServer {
         UPLOAD,
         CREATE,
         STATUS,
-        FIND,
+        LIST,
         CANCEL,
         FETCH
     }
@@ -66,6 +68,7 @@ final class FakeServer {
         JobState state = JobState.RUNNING;
         String errorCode = "";
         List<String> resultFiles = new ArrayList<>();
+        long createdAtMillis;
 
         Job(String id, String key, String batchNumber, Map<String, Integer> rows) {
             this.id = id;
@@ -87,6 +90,7 @@ final class FakeServer {
     final List<CompletableFuture<?>> pending = new ArrayList<>();
     private final Map<String, String> files = new HashMap<>();
     long retryAfterMillis;
+    int pageSize = 2;
     boolean completesAtOnce;
     ApiLimits limits = new ApiLimits(50_000, 200_000_000);
 
@@ -188,6 +192,17 @@ final class FakeServer {
                 retryAfterMillis);
     }
 
+    private JobPage page(int from) {
+        List<Job> newestFirst = new ArrayList<>(jobs.values());
+        Collections.reverse(newestFirst);
+        int to = Math.min(from + pageSize, newestFirst.size());
+        return new JobPage(
+                newestFirst.subList(from, to).stream()
+                        .map(job -> new JobPage.Listed(job.key, job.createdAtMillis, statusOf(job)))
+                        .toList(),
+                to < newestFirst.size() ? String.valueOf(to) : null);
+    }
+
     private Job newJob(JobRequest request) {
         Map<String, Integer> rows = new LinkedHashMap<>();
         for (String line : files.get(request.fileId()).lines().toList()) {
@@ -243,14 +258,13 @@ final class FakeServer {
         }
 
         @Override
-        public CompletableFuture<Optional<JobStatus>> find(String key, long createdAfterMillis) {
-            return answer(
-                    Call.FIND,
-                    () ->
-                            jobs.values().stream()
-                                    .filter(job -> job.key.equals(key))
-                                    .findFirst()
-                                    .map(FakeServer.this::statusOf));
+        public boolean listsJobs() {
+            return true;
+        }
+
+        @Override
+        public CompletableFuture<JobPage> list(String cursor) {
+            return answer(Call.LIST, () -> page(cursor == null ? 0 : Integer.parseInt(cursor)));
         }
 
         @Override
