@@ -131,6 +131,30 @@ class ArchitectureTest {
                 .check(production);
     }
 
+    /** The operator speaks to a provider through a seam, and only the seam's other side to HTTP. */
+    @Test
+    void onlyTheClientOfABatchApiKnowsHttp() {
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".batchapi..")
+                .and()
+                .resideOutsideOfPackage(ROOT + ".batchapi.client..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("java.net.http..")
+                .check(production);
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".batchapi.client..")
+                .should()
+                .dependOnClassesThat(
+                        resideInAnyPackage(
+                                ROOT + ".batchapi.job..",
+                                ROOT + ".batchapi.operator..",
+                                ROOT + ".batchapi.state.."))
+                .check(production);
+    }
+
     @Test
     void publicClassesSayForWhom() {
         classes()
