@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(240)
 class BatchApiChaosITCase {
 
-    private static final long ROWS = 2_000;
+    private static final long ROWS = 1_000;
     private static final int BATCH = 10;
     private static final int TASK_FAILURES = 8;
 
