@@ -212,6 +212,8 @@ def send(stub: Any, rows: int = 1, client: str = "a", **options: Any) -> Any:
     return stub.ModelInfer.future(request, **options)
 
 
+NAMED_A = (("asyncbatch-client", "a"),)
+
 LIMITS = (
     *("--max-batch-size", "4", "--max-concurrent-batches", "1"),
     *("--max-queue-rows", "4"),
@@ -239,6 +241,24 @@ def test_a_full_queue_refuses_with_the_time_to_come_back(directory: Path) -> Non
         assert len(running.result().raw_output_contents) == 1
         assert earlier.result().outputs[0].shape == [2]
         assert modest.result().outputs[0].shape == [1]
+
+
+def test_a_header_tells_clients_apart(directory: Path) -> None:
+    held = Held(directory)
+    with asked_sidecar(directory, *held.arguments, *LIMITS) as (_, stub):
+        running = send(stub, rows=4, client="")
+        wait_for(lambda: load_of(stub)["in_flight_rows"] == 4)
+        waiting = [send(stub, rows=2, client="", metadata=NAMED_A) for _ in range(2)]
+        wait_for(lambda: load_of(stub)["queued_rows"] == 4)
+        # The same client has no more room, another has.
+        same = send(stub, rows=1, client="", metadata=NAMED_A)
+        assert error_of(same.result).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        other = send(stub, rows=1, client="", metadata=(("asyncbatch-client", "b"),))
+        assert error_of(waiting[1].result).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        held.let_go()
+        assert other.result().outputs[0].shape == [1]
+        assert running.result().outputs[0].shape == [4]
+        assert waiting[0].result().outputs[0].shape == [2]
 
 
 def test_a_request_with_more_rows_than_a_batch_is_refused(directory: Path) -> None:

@@ -31,6 +31,9 @@ LOAD_TRAILER = "asyncbatch-load"
 _PLATFORM = "pyflink_async_batch"
 _SHARED_MEMORY = "system_shared_memory"
 
+# As the Java client names itself, a client a subtask.
+_CLIENT = "asyncbatch-client"
+
 Batcher = DynamicBatcher[_inference.InferenceRequest, Outcome]
 
 
@@ -169,7 +172,7 @@ class InferenceService:
         try:
             return await self._batcher.submit(
                 request,
-                client=request.client or context.peer(),
+                client=request.client or _client(context),
                 key=request.key,
                 rows=request.rows,
                 size=request.size,
@@ -209,6 +212,12 @@ class InferenceService:
             f"queued_rows={load.queued_rows},queued_bytes={load.queued_bytes},"
             f"in_flight_rows={load.in_flight_rows},in_flight_batches={load.in_flight_batches}",
         )
+
+
+def _client(context: Any) -> str:
+    """Who calls, as it says itself; over a Unix socket all peers have the same name."""
+    metadata: Dict[str, str] = dict(context.invocation_metadata() or ())
+    return metadata.get(_CLIENT) or str(context.peer())
 
 
 async def _status(regions: Optional[SharedRegions], request: Any, context: Any) -> Any:

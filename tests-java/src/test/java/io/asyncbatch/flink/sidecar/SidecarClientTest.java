@@ -6,11 +6,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.asyncbatch.flink.metrics.DocumentedMetrics;
 import io.asyncbatch.flink.sidecar.SidecarException.Kind;
 import io.asyncbatch.flink.sidecar.channel.AnswerHandler;
+import io.grpc.Metadata;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,6 +54,31 @@ class SidecarClientTest {
             assertThat(DocumentedMetrics.under("The sidecar's client", rig.metrics))
                     .containsExactlyInAnyOrderElementsOf(rig.metrics.keySet());
         }
+    }
+
+    /** A server can let clients take turns, which over a Unix socket it could not tell apart. */
+    @Test
+    void eachClientSaysWhichOneItIs() throws Exception {
+        Metadata.Key<String> name =
+                Metadata.Key.of("asyncbatch-client", Metadata.ASCII_STRING_MARSHALLER);
+        Set<String> names = new HashSet<>();
+        for (int client = 0; client < 2; client++) {
+            server.headers.clear();
+            try (ClientRig rig = ClientRig.open(server.options())) {
+                rig.call(1L).get();
+                rig.call(2L).get();
+            }
+            assertThat(server.headers)
+                    .extracting(headers -> headers.get(name))
+                    .doesNotContainNull();
+            Set<String> ofOne =
+                    server.headers.stream()
+                            .map(headers -> headers.get(name))
+                            .collect(Collectors.toSet());
+            assertThat(ofOne).hasSize(1);
+            names.addAll(ofOne);
+        }
+        assertThat(names).hasSize(2);
     }
 
     @Test

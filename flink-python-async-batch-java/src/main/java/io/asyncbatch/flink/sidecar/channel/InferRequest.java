@@ -99,7 +99,7 @@ final class InferRequest implements PendingRequest, Runnable {
             call = next;
         }
         if (start) {
-            next.start(written.message(), client.token().headers());
+            next.start(written.message(), client.headers());
         } else {
             written.giveBack();
             endSlot();

@@ -7,11 +7,13 @@ import io.asyncbatch.flink.sidecar.SidecarException;
 import io.asyncbatch.flink.sidecar.SidecarOptions;
 import io.asyncbatch.flink.sidecar.Tensor;
 import io.asyncbatch.flink.sidecar.memory.SharedMemoryPool;
+import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -32,12 +34,17 @@ public final class SidecarClient implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(SidecarClient.class);
 
+    /** Tells clients apart that a server would take for one: over a Unix socket none has a name. */
+    static final Metadata.Key<String> CLIENT =
+            Metadata.Key.of("asyncbatch-client", Metadata.ASCII_STRING_MARSHALLER);
+
     /** What is asked beside the requests is answered soon or not worth waiting for. */
     private static final long SIDE_CALL_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private static final long UNREGISTER_SECONDS = 1;
     private static final Path SHARED_MEMORY = Path.of("/dev/shm");
 
+    private final String id = UUID.randomUUID().toString();
     private final SidecarOptions options;
     private final SidecarMetrics metrics;
     private final Transport transport;
@@ -192,8 +199,15 @@ public final class SidecarClient implements AutoCloseable {
         return metrics;
     }
 
-    BearerToken token() {
-        return token;
+    /**
+     * The headers of a call.
+     *
+     * @throws SidecarException if there is no token where there should be one
+     */
+    Metadata headers() throws SidecarException {
+        Metadata headers = token.headers();
+        headers.put(CLIENT, id);
+        return headers;
     }
 
     RequestSlots slots() {
@@ -252,7 +266,7 @@ public final class SidecarClient implements AutoCloseable {
                             }
                         });
         try {
-            call.start(request, token.headers());
+            call.start(request, headers());
         } catch (SidecarException noToken) {
             future.completeExceptionally(noToken);
         }
