@@ -39,7 +39,8 @@ install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 .PHONY: test
 test: install $(STAMPS)/test $(STAMPS)/demo $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
-	$(PY) -m pytest tests-python $(PYTEST_ARGS)
+	$(PY) -m pytest tests-python/e2e $(PYTEST_ARGS) # in a JVM of its own: each job's mini cluster leaves Flink's RPC classes behind in it
+	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: install $(STAMPS)/lint ## check formatting, compiler warnings, types and import rules
