@@ -159,19 +159,21 @@ class DoubledColumns(AwaitsAllSubtasks, ArrowAsyncBatchFunction):
 def test_batches_of_several_subtasks_are_handled_in_one_call(
     wait_batch: Any, numbers: Any, collect: Any, report: Any, function: Any
 ) -> None:
-    # Every subtask has a batch of two when its input ends, and one call runs at a time.
+    # Every subtask has one batch when its input ends, as each of the source's splits is a multiple
+    # of the subtasks that its rows go to in turn. One call runs at a time.
+    count = 4 * PARALLELISM**2
     stream = wait_batch(
-        numbers(2 * PARALLELISM).rebalance(),
+        numbers(count).rebalance(),
         function(report.path),
         TIMEOUT,
-        64,
+        count,
         capacity=1,
         output_type=Types.LONG(),
     )
-    assert sorted(collect(stream)) == [2 * value for value in range(2 * PARALLELISM)]
+    assert sorted(collect(stream)) == [2 * value for value in range(count)]
     calls = [int(rows) for rows in told(report, "call")]
     assert len(calls) < PARALLELISM
-    assert sum(calls) == 2 * PARALLELISM
+    assert sum(calls) == count
 
 
 class KillsItselfOnce(Telling, AsyncBatchFunction[int, int]):
