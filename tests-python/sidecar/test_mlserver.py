@@ -6,6 +6,8 @@ called in this process.
 
 import importlib.util
 import re
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,7 +27,6 @@ from pyflink_async_batch import (
     TensorField,
 )
 from sklearn.datasets import load_digits
-from sklearn.neural_network import MLPClassifier
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,19 +55,36 @@ def _load_mlserver() -> Any:
 mlserver = _load_mlserver()
 
 
-@pytest.fixture(scope="module")
-def model() -> Any:
-    network = MLPClassifier(hidden_layer_sizes=(32,), max_iter=40, random_state=7)
-    with pytest.warns(UserWarning, match="converge"):
-        return network.fit(PIXELS, load_digits().target)
+# In a process of its own: where Beam has been imported, pickles need its dill to be read.
+TRAINING = """
+import sys, warnings
+import joblib
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
+
+warnings.simplefilter("ignore")
+digits = load_digits()
+network = MLPClassifier(hidden_layer_sizes=(32,), max_iter=40, random_state=7)
+joblib.dump(network.fit(digits.data / 16.0, digits.target), sys.argv[1])
+"""
 
 
 @pytest.fixture(scope="module")
-def server(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("digits")
+    subprocess.run([sys.executable, "-c", TRAINING, directory / "model.joblib"], check=True)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def model(directory: Path) -> Any:
+    return joblib.load(directory / "model.joblib")
+
+
+@pytest.fixture(scope="module")
+def server(directory: Path) -> Iterator[Any]:
     if not mlserver.PYTHON.exists():
         pytest.skip("MLServer is not installed: make target/mlserver-venv/.installed")
-    directory = tmp_path_factory.mktemp("digits")
-    joblib.dump(model, directory / "model.joblib")
     server = mlserver.MLServer(directory, "digits", "mlserver_sklearn.SKLearnModel", "model.joblib")
     with server:
         yield server
