@@ -35,6 +35,8 @@ public final class AsyncBatchOptions implements Serializable {
     private final Long maxBatchBytes;
     private final Long maxBytesInFlight;
     private final boolean drainAtCheckpoint;
+    private final OnFailure onFailure;
+    private final boolean isolate;
 
     private AsyncBatchOptions(Builder builder) {
         batchSize = builder.batchSize;
@@ -46,6 +48,8 @@ public final class AsyncBatchOptions implements Serializable {
         maxBatchBytes = builder.maxBatchBytes;
         maxBytesInFlight = builder.maxBytesInFlight;
         drainAtCheckpoint = builder.drainAtCheckpoint;
+        onFailure = builder.onFailure;
+        isolate = builder.isolate;
     }
 
     /**
@@ -99,6 +103,14 @@ public final class AsyncBatchOptions implements Serializable {
         return drainAtCheckpoint;
     }
 
+    public OnFailure getOnFailure() {
+        return onFailure;
+    }
+
+    public boolean isIsolate() {
+        return isolate;
+    }
+
     /** Collects options. Not thread-safe. */
     public static final class Builder {
 
@@ -111,6 +123,8 @@ public final class AsyncBatchOptions implements Serializable {
         private Long maxBatchBytes;
         private Long maxBytesInFlight;
         private boolean drainAtCheckpoint;
+        private OnFailure onFailure = OnFailure.FAIL;
+        private boolean isolate;
 
         private Builder(int batchSize, Duration timeout) {
             this.batchSize = (int) requirePositive("batchSize", batchSize);
@@ -180,6 +194,28 @@ public final class AsyncBatchOptions implements Serializable {
          */
         public Builder drainAtCheckpoint(boolean value) {
             drainAtCheckpoint = value;
+            return this;
+        }
+
+        /**
+         * What becomes of rows for which there is no result, once no call is repeated any more: of
+         * those that the function names in a {@link RowFailuresException}, of all rows of a call
+         * that fails, and of those whose timeout handler fails. {@link OnFailure#FAIL} by default.
+         * That what runs the function breaks always fails the task.
+         */
+        public Builder onFailure(OnFailure value) {
+            onFailure = Objects.requireNonNull(value, "onFailure");
+            return this;
+        }
+
+        /**
+         * Whether a call that fails, or returns what is no result, is followed by calls for its
+         * halves until the rows that make it fail stand alone, so that all others have their
+         * results: about 2·k·log₂(n) more calls for k such rows among n, one after the other and
+         * all before the batch's deadline. Off by default.
+         */
+        public Builder isolate(boolean value) {
+            isolate = value;
             return this;
         }
 

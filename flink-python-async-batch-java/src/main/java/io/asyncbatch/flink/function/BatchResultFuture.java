@@ -1,8 +1,12 @@
 package io.asyncbatch.flink.function;
 
+import io.asyncbatch.flink.BatchTooLargeException;
+import io.asyncbatch.flink.RowFailuresException;
 import io.asyncbatch.flink.invoker.BatchOutcome;
+import io.asyncbatch.flink.invoker.RowFailure;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.UnaryOperator;
@@ -51,13 +55,25 @@ final class BatchResultFuture<OUT> implements ResultFuture<OUT> {
 
     @Override
     public void completeExceptionally(Throwable error) {
-        outcome.complete(
-                finish.apply(BatchOutcome.failure(error == null ? none("exception") : error)));
+        outcome.complete(finish.apply(failure(error == null ? none("exception") : error)));
+    }
+
+    /** Which failures are about some rows only, or about the size of the batch. */
+    @SuppressWarnings("unchecked")
+    private BatchOutcome<OUT> failure(Throwable error) {
+        if (error instanceof RowFailuresException rows) {
+            List<RowFailure> failures = new ArrayList<>();
+            rows.failures().forEach((row, cause) -> failures.add(new RowFailure(row, cause)));
+            return BatchOutcome.success((List<OUT>) rows.results(), failures);
+        }
+        return error instanceof BatchTooLargeException
+                ? BatchOutcome.tooLarge(error)
+                : BatchOutcome.failure(error);
     }
 
     /** The method that was given this future threw. */
     void thrown(Exception error) {
-        if (!outcome.complete(finish.apply(BatchOutcome.failure(error)))) {
+        if (!outcome.complete(finish.apply(failure(error)))) {
             LOG.warn(
                     "{} threw after it had completed its batch; the first outcome counts",
                     functionClass.getName(),

@@ -4,6 +4,7 @@ import io.asyncbatch.flink.AsyncBatchFunction;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import java.util.concurrent.CompletionStage;
 import java.util.function.UnaryOperator;
@@ -37,7 +38,8 @@ final class FunctionInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     }
 
     @Override
-    public CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request) {
+    public CompletionStage<BatchOutcome<OUT>> invoke(
+            BatchRequest<IN> request, EarlyRows<OUT> early) {
         UnaryOperator<BatchOutcome<OUT>> finish =
                 retryDecision == null
                         ? UnaryOperator.identity()

@@ -34,7 +34,9 @@ final class RetryDecision<OUT> {
         }
         AsyncRetryPredicate<OUT> predicate = strategy.getRetryPredicate();
         if (told instanceof BatchOutcome.Success<OUT> success) {
-            return wanted(predicate.resultPredicate(), success.results(), attempt)
+            // Of rows that the function has given up no strategy is asked.
+            return success.failures().isEmpty()
+                            && wanted(predicate.resultPredicate(), success.results(), attempt)
                     ? BatchOutcome.retry(null, delayMillis(attempt))
                     : told;
         }

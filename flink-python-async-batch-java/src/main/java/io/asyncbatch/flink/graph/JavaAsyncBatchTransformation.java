@@ -2,12 +2,14 @@ package io.asyncbatch.flink.graph;
 
 import io.asyncbatch.flink.AsyncBatchFunction;
 import io.asyncbatch.flink.AsyncBatchOptions;
+import io.asyncbatch.flink.DeadLetters;
 import io.asyncbatch.flink.arrow.RowSizes;
 import io.asyncbatch.flink.arrow.UnsupportedElementTypeException;
 import io.asyncbatch.flink.function.FunctionInvokerFactory;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.FailureHandling;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.time.Duration;
 import java.util.Objects;
@@ -103,7 +105,8 @@ public final class JavaAsyncBatchTransformation {
                                 retryStrategy == null
                                         ? null
                                         : in.getExecutionEnvironment().clean(retryStrategy)),
-                        weigher(in.getType(), options)));
+                        weigher(in.getType(), options),
+                        DeadLetters.tag(in.getType())));
     }
 
     private static BatchSettings settings(AsyncBatchOptions options, OutputMode outputMode) {
@@ -127,7 +130,8 @@ public final class JavaAsyncBatchTransformation {
                                 Math.max(
                                         AsyncBatchOptions.DEFAULT_MAX_BYTES_IN_FLIGHT,
                                         maxBatchBytes)),
-                options.getDrainAtCheckpoint());
+                options.getDrainAtCheckpoint(),
+                new FailureHandling(options.getOnFailure(), options.isIsolate()));
     }
 
     private static <IN> RowWeigher<IN> weigher(

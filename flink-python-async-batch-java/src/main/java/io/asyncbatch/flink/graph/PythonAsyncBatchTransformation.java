@@ -1,12 +1,15 @@
 package io.asyncbatch.flink.graph;
 
+import io.asyncbatch.flink.DeadLetters;
 import io.asyncbatch.flink.GpuResources;
+import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.arrow.ColumnTypes;
 import io.asyncbatch.flink.arrow.RowSizes;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.FailureHandling;
 import io.asyncbatch.flink.worker.PythonFunction;
 import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
@@ -49,6 +52,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long sharedMemoryThreshold;
     @Nullable private GpuResources resources;
     private boolean sharedWorker;
+    private OnFailure onFailure = OnFailure.FAIL;
+    private boolean isolate;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
@@ -170,6 +175,16 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         return this;
     }
 
+    public PythonAsyncBatchTransformation<IN, OUT> onFailure(String onFailure) {
+        this.onFailure = OnFailure.valueOf(onFailure);
+        return this;
+    }
+
+    public PythonAsyncBatchTransformation<IN, OUT> isolate(boolean isolate) {
+        this.isolate = isolate;
+        return this;
+    }
+
     /**
      * Adds the transformation to the job.
      *
@@ -194,7 +209,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         batchTimeDomain,
                         latencyTargetMillis,
                         maxBytesInFlight,
-                        false);
+                        false,
+                        new FailureHandling(onFailure, isolate));
         PythonInvokerFactory<IN, OUT> invokerFactory =
                 new PythonInvokerFactory<>(
                         function,
@@ -217,7 +233,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         new AsyncBatchWaitOperatorFactory<>(
                                 settings,
                                 invokerFactory,
-                                RowSizes.estimator(input.getType())::applyAsLong));
+                                RowSizes.estimator(input.getType())::applyAsLong,
+                                DeadLetters.tag(input.getType())));
         return resources == null ? results : results.slotSharingGroup(ownGroup(results));
     }
 

@@ -27,12 +27,18 @@ public interface BatchInvoker<IN, OUT> extends AutoCloseable {
     /**
      * Hands a batch over. The stage completes with a {@link BatchOutcome}; completing it
      * exceptionally means that the invoker itself is broken, and fails the task.
+     *
+     * @param early takes rows whose outcome is known before that of the batch
      */
-    CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request);
+    CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request, EarlyRows<OUT> early);
 
     /**
-     * Cancels the request's running invocation and asks for its substitute results. The stage that
-     * {@link #invoke} returned for it may or may not complete; what it yields is no longer used.
+     * Cancels the request's running invocation, if there is one, and asks for substitute results.
+     * The stage that {@link #invoke} returned for it may or may not complete; what it yields is no
+     * longer used.
+     *
+     * @param request the inputs that have no outcome yet, under the id and attempt of the
+     *     invocation
      */
     CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request);
 

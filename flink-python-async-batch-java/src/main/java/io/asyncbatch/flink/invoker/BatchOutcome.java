@@ -17,10 +17,12 @@ public sealed interface BatchOutcome<OUT> {
     /**
      * The invocation returned.
      *
-     * @param results the outputs in the order of the inputs; the operator checks that there are as
-     *     many as inputs
+     * @param results the outputs in the order of the inputs that were not given early; the operator
+     *     checks that there are as many; those of failed rows are not looked at
+     * @param failures of rows that have no result, by their index in the call's inputs
      */
-    record Success<OUT>(List<OUT> results) implements BatchOutcome<OUT> {}
+    record Success<OUT>(List<OUT> results, List<RowFailure> failures)
+            implements BatchOutcome<OUT> {}
 
     /**
      * The invocation failed.
@@ -31,6 +33,18 @@ public sealed interface BatchOutcome<OUT> {
     record Failure<OUT>(boolean invalidResult, Throwable cause) implements BatchOutcome<OUT> {
 
         public Failure {
+            Objects.requireNonNull(cause, "cause");
+        }
+    }
+
+    /**
+     * The batch is more than the function takes at once. Fewer rows may succeed.
+     *
+     * @param cause what to show the user if there is only one row
+     */
+    record TooLarge<OUT>(Throwable cause) implements BatchOutcome<OUT> {
+
+        public TooLarge {
             Objects.requireNonNull(cause, "cause");
         }
     }
@@ -73,7 +87,15 @@ public sealed interface BatchOutcome<OUT> {
     }
 
     static <OUT> BatchOutcome<OUT> success(List<OUT> results) {
-        return new Success<>(results);
+        return new Success<>(results, List.of());
+    }
+
+    static <OUT> BatchOutcome<OUT> success(List<OUT> results, List<RowFailure> failures) {
+        return new Success<>(results, failures);
+    }
+
+    static <OUT> BatchOutcome<OUT> tooLarge(Throwable cause) {
+        return new TooLarge<>(cause);
     }
 
     static <OUT> BatchOutcome<OUT> failure(Throwable cause) {

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.metrics;
 
+import io.asyncbatch.flink.FailureKind;
 import io.asyncbatch.flink.operator.buffer.CloseReason;
 import java.util.EnumMap;
 import java.util.Map;
@@ -21,18 +22,6 @@ import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
 @Internal
 public final class BatchMetrics {
 
-    /** Why a batch failed for good. */
-    public enum FailureKind {
-        /** The function raised. */
-        EXCEPTION,
-        /** The function returned, but not one result for each input, or one that does not fit. */
-        INVALID_RESULT,
-        /** The deadline passed and the timeout handler raised or did not answer. */
-        TIMEOUT,
-        /** What runs the function is broken. */
-        INVOKER
-    }
-
     private static final int HISTOGRAM_WINDOW = 1_000;
     private static final long NANOS_PER_MILLI = 1_000_000;
 
@@ -51,15 +40,21 @@ public final class BatchMetrics {
     private final Counter inputHeldTimeMs;
     private final Map<CloseReason, Counter> closedBy = new EnumMap<>(CloseReason.class);
     private final Map<FailureKind, Counter> failedBy = new EnumMap<>(FailureKind.class);
+    private final Map<FailureKind, Counter> rowsFailedBy = new EnumMap<>(FailureKind.class);
+    private final Counter batchesSplit;
 
     private long inputHeldNanos;
 
     /**
      * @param inflight what is invoked or awaits emission, read by the reporters' threads
      * @param pendingOrdered batches that are done and held back, read by the reporters' threads
+     * @param batchSizeLimit most rows of a batch as learned, read by the reporters' threads
      */
     public BatchMetrics(
-            MetricGroup group, Supplier<InflightLoad> inflight, IntSupplier pendingOrdered) {
+            MetricGroup group,
+            Supplier<InflightLoad> inflight,
+            IntSupplier pendingOrdered,
+            IntSupplier batchSizeLimit) {
         batchSize = histogram(group, "batchSize");
         batchBytes = histogram(group, "batchBytes");
         batchLatencyMs = histogram(group, "batchLatencyMs");
@@ -73,11 +68,13 @@ public final class BatchMetrics {
         batchTimeoutCount = group.counter("batchTimeoutCount");
         lateResultsDropped = group.counter("lateResultsDropped");
         inputHeldTimeMs = group.counter("inputHeldTimeMs");
+        batchesSplit = group.counter("batchesSplit");
         for (CloseReason reason : CloseReason.values()) {
             closedBy.put(reason, group.counter(nameOf(reason)));
         }
         for (FailureKind kind : FailureKind.values()) {
             failedBy.put(kind, group.counter(nameOf(kind)));
+            rowsFailedBy.put(kind, group.counter(nameOfRows(kind)));
         }
         Gauge<Integer> batches = () -> inflight.get().batches();
         Gauge<Long> rows = () -> inflight.get().rows();
@@ -87,6 +84,8 @@ public final class BatchMetrics {
         group.gauge("inflightRecords", rows);
         group.gauge("inflightBytes", bytes);
         group.gauge("pendingOrderedBatches", pending);
+        Gauge<Integer> limit = batchSizeLimit::getAsInt;
+        group.gauge("learnedBatchSize", limit);
     }
 
     private static String nameOf(CloseReason reason) {
@@ -104,7 +103,20 @@ public final class BatchMetrics {
             case EXCEPTION -> "batchesFailedByException";
             case INVALID_RESULT -> "batchesFailedByInvalidResult";
             case TIMEOUT -> "batchesFailedByTimeout";
+            case ROW_FAILURE -> "batchesFailedByRow";
+            case TOO_LARGE -> "batchesFailedBySize";
             case INVOKER -> "batchesFailedByInvoker";
+        };
+    }
+
+    private static String nameOfRows(FailureKind kind) {
+        return switch (kind) {
+            case EXCEPTION -> "rowsFailedByException";
+            case INVALID_RESULT -> "rowsFailedByInvalidResult";
+            case TIMEOUT -> "rowsFailedByTimeout";
+            case ROW_FAILURE -> "rowsFailedByFunction";
+            case TOO_LARGE -> "rowsFailedBySize";
+            case INVOKER -> "rowsFailedByInvoker";
         };
     }
 
@@ -148,6 +160,22 @@ public final class BatchMetrics {
         if (kind != FailureKind.INVOKER) {
             asyncCallFailures.inc();
         }
+    }
+
+    /** Rows of a call have no result for good, and the task goes on. */
+    public void rowsFailed(FailureKind kind, int rows) {
+        rowsFailedBy.get(kind).inc(rows);
+    }
+
+    /** A call failed, and its rows are parted in two. */
+    public void batchSplit() {
+        batchesSplit.inc();
+        asyncCallFailures.inc();
+    }
+
+    /** A call failed for rows that the task goes on without. */
+    public void callFailed() {
+        asyncCallFailures.inc();
     }
 
     /** A batch has its results, from its invocation or from its timeout handler. */

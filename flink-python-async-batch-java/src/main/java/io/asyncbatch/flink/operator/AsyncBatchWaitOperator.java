@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator;
 
+import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.metrics.BatchMetrics;
@@ -7,12 +8,13 @@ import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.buffer.BatchFormer;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.CloseReason;
-import io.asyncbatch.flink.operator.buffer.RowTimestamps;
+import io.asyncbatch.flink.operator.buffer.LearnedLimit;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
 import io.asyncbatch.flink.operator.inflight.BatchListener;
 import io.asyncbatch.flink.operator.inflight.InputHold;
+import io.asyncbatch.flink.operator.inflight.RowOutput;
 import io.asyncbatch.flink.operator.queue.BatchQueue;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import io.asyncbatch.flink.operator.state.SavedElementSerializer;
@@ -39,6 +41,8 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.OutputTag;
 
 /**
  * Groups rows into batches, has each computed by a {@link BatchInvoker}, and lets the results leave
@@ -71,7 +75,8 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     private final transient TypeSerializer<IN> inputSerializer;
     private final transient TypeSerializer<OUT> outputSerializer;
     private final transient BatchQueue<IN, OUT> queue;
-    private final transient TimestampedCollector<OUT> collector;
+    private final transient RowOutput<OUT> rowOutput;
+    private final transient LearnedLimit limit;
     private final transient OperatorInvokerContext invokerContext;
 
     private transient SavedElements<IN, OUT> savedElements;
@@ -91,7 +96,8 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
             BatchSettings settings,
             BatchInvokerFactory<IN, OUT> invokerFactory,
             RowWeigher<IN> weigher,
-            TypeSerializer<OUT> outputSerializer) {
+            TypeSerializer<OUT> outputSerializer,
+            @Nullable OutputTag<Row> deadLetters) {
         super(parameters);
         this.mailbox = mailbox;
         this.settings = settings;
@@ -100,7 +106,13 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
         this.inputSerializer = getOperatorConfig().getTypeSerializerIn(0, getUserCodeClassloader());
         this.outputSerializer = outputSerializer;
         this.queue = BatchQueue.create(settings.outputMode());
-        this.collector = new TimestampedCollector<>(output);
+        this.rowOutput =
+                new RowOutput<>(
+                        new TimestampedCollector<>(output),
+                        settings.failureHandling().onFailure() == OnFailure.DEAD_LETTER
+                                ? deadLetters
+                                : null);
+        this.limit = new LearnedLimit(settings.batchSize(), settings.maxBatchBytes());
         this.invokerContext =
                 new OperatorInvokerContext(
                         getRuntimeContext(), getContainingTask().getEnvironment());
@@ -125,7 +137,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
         super.open();
         copiesInputs = getExecutionConfig().isObjectReuseEnabled();
         invoker = invokerFactory.createInvoker();
-        metrics = new BatchMetrics(getMetricGroup(), this::load, queue::heldBack);
+        metrics = new BatchMetrics(getMetricGroup(), this::load, queue::heldBack, limit::rows);
         dispatcher =
                 new BatchDispatcher<>(
                         settings, invoker, getProcessingTimeService(), mailbox, metrics, this);
@@ -142,6 +154,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
                         settings,
                         weigher,
                         getProcessingTimeService(),
+                        limit,
                         dispatcher::hasFreeSlot,
                         this::onBatchClosed);
         invoker.open(invokerContext);
@@ -259,6 +272,22 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     }
 
     @Override
+    public void onPartlyDone(Batch<IN, OUT> batch) throws Exception {
+        queue.partlyReady(batch);
+        emit();
+    }
+
+    @Override
+    public void onTooLarge(int rows, long bytes) {
+        limit.tooLarge(rows, bytes);
+    }
+
+    @Override
+    public void onSuccess(int rows, long bytes) {
+        limit.succeeded(rows, bytes);
+    }
+
+    @Override
     public void onSlotFree() {
         former.onSlotFree();
     }
@@ -281,7 +310,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
             return;
         }
         try {
-            queue.emit(EMITTED_PER_MAIL, collector, dispatcher::release);
+            queue.emit(EMITTED_PER_MAIL, rowOutput, dispatcher::release);
         } catch (Exception downstreamFailure) {
             failure = downstreamFailure;
             throw downstreamFailure;
@@ -358,40 +387,12 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
      * (FLINK-7949). What exceeds the capacity waits in the dispatcher and holds back new input.
      */
     private void restore(List<SavedElement<IN, OUT>> elements) throws Exception {
-        List<OUT> results = new ArrayList<>();
-        RowTimestamps resultTimestamps = new RowTimestamps(0);
-        StreamRecord<IN> input = new StreamRecord<>(null);
+        RestoredRows<IN, OUT> restored =
+                new RestoredRows<>(former, queue, settings.failureHandling().onFailure());
         for (SavedElement<IN, OUT> element : elements) {
-            if (element instanceof SavedElement.Result<IN, OUT> result) {
-                former.close(CloseReason.RESTORE);
-                results.add(result.value());
-                if (result.hasTimestamp()) {
-                    resultTimestamps.add(result.timestamp());
-                } else {
-                    resultTimestamps.addMissing();
-                }
-                continue;
-            }
-            if (!results.isEmpty()) {
-                queue.add(Batch.done(results, resultTimestamps));
-                results = new ArrayList<>();
-                resultTimestamps = new RowTimestamps(0);
-            }
-            if (element instanceof SavedElement.Input<IN, OUT> row) {
-                input.replace(row.value());
-                if (row.hasTimestamp()) {
-                    input.setTimestamp(row.timestamp());
-                } else {
-                    input.eraseTimestamp();
-                }
-                former.add(row.value(), input);
-            } else if (element instanceof SavedElement.Mark<IN, OUT> mark) {
-                queue.add(new Watermark(mark.timestamp()), former.rows().size());
-            }
+            restored.add(element);
         }
-        if (!results.isEmpty()) {
-            queue.add(Batch.done(results, resultTimestamps));
-        }
+        restored.end();
         if (queue.canEmit()) {
             scheduleEmission();
         }

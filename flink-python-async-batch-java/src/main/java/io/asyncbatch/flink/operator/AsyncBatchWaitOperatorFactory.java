@@ -1,8 +1,10 @@
 package io.asyncbatch.flink.operator;
 
+import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.util.Objects;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -13,6 +15,8 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.OutputTag;
 
 /**
  * Creates a subtask's {@link AsyncBatchWaitOperator}. Travels with the job graph; used by the
@@ -31,15 +35,33 @@ public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStream
     private final BatchSettings settings;
     private final BatchInvokerFactory<IN, OUT> invokerFactory;
     private final RowWeigher<IN> weigher;
+    @Nullable private final OutputTag<Row> deadLetters;
     private TypeSerializer<OUT> outputSerializer;
 
+    /** For settings that want no dead letters. */
     public AsyncBatchWaitOperatorFactory(
             BatchSettings settings,
             BatchInvokerFactory<IN, OUT> invokerFactory,
             RowWeigher<IN> weigher) {
+        this(settings, invokerFactory, weigher, null);
+    }
+
+    /**
+     * @param deadLetters where rows without a result leave, if the settings want them to; null if
+     *     not
+     */
+    public AsyncBatchWaitOperatorFactory(
+            BatchSettings settings,
+            BatchInvokerFactory<IN, OUT> invokerFactory,
+            RowWeigher<IN> weigher,
+            @Nullable OutputTag<Row> deadLetters) {
         this.settings = Objects.requireNonNull(settings, "settings");
         this.invokerFactory = Objects.requireNonNull(invokerFactory, "invoker factory");
         this.weigher = Objects.requireNonNull(weigher, "weigher");
+        if (settings.failureHandling().onFailure() == OnFailure.DEAD_LETTER) {
+            Objects.requireNonNull(deadLetters, "side output of dead letters");
+        }
+        this.deadLetters = deadLetters;
         this.chainingStrategy = ChainingStrategy.ALWAYS;
     }
 
@@ -65,7 +87,8 @@ public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStream
                         settings,
                         invokerFactory,
                         weigher,
-                        outputSerializer);
+                        outputSerializer,
+                        deadLetters);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.operator;
 
 import java.io.Serializable;
+import java.util.Objects;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.TimeDomain;
 
@@ -22,6 +23,7 @@ import org.apache.flink.streaming.api.TimeDomain;
  *     than this with them; at least {@code maxBatchBytes}
  * @param drainAtCheckpoint a barrier waits until the batches that are invoked or await emission
  *     have left; in ordered mode only
+ * @param failureHandling what becomes of calls that fail
  */
 @Internal
 public record BatchSettings(
@@ -34,7 +36,8 @@ public record BatchSettings(
         TimeDomain batchTimeDomain,
         long latencyTargetMillis,
         long maxBytesInFlight,
-        boolean drainAtCheckpoint)
+        boolean drainAtCheckpoint,
+        FailureHandling failureHandling)
         implements Serializable {
 
     /** Value of {@link #batchTimeoutMillis} when a partial batch never closes by time. */
@@ -69,6 +72,7 @@ public record BatchSettings(
             throw new IllegalArgumentException(
                     "latency_target must be positive, got " + latencyTargetMillis + " ms");
         }
+        Objects.requireNonNull(failureHandling, "failure handling");
         if (maxBytesInFlight < maxBatchBytes) {
             throw new IllegalArgumentException(
                     "max_bytes_in_flight must be at least max_batch_bytes="
@@ -100,7 +104,8 @@ public record BatchSettings(
                 TimeDomain.PROCESSING_TIME,
                 NO_LATENCY_TARGET,
                 Long.MAX_VALUE,
-                false);
+                false,
+                FailureHandling.STRICT);
     }
 
     /** Whether batches close by a timer of processing time. */

@@ -4,6 +4,7 @@ import io.asyncbatch.flink.arrow.BridgeAllocator;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
@@ -83,7 +84,8 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     }
 
     @Override
-    public CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request) {
+    public CompletionStage<BatchOutcome<OUT>> invoke(
+            BatchRequest<IN> request, EarlyRows<OUT> early) {
         return exchange.send(FrameKind.INVOKE, request, worker.channel());
     }
 

@@ -3,6 +3,7 @@ package io.asyncbatch.flink.worker;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.proto.FrameKind;
 import io.asyncbatch.flink.worker.shared.SharedResources;
@@ -84,7 +85,8 @@ public final class SharedProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     }
 
     @Override
-    public CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request) {
+    public CompletionStage<BatchOutcome<OUT>> invoke(
+            BatchRequest<IN> request, EarlyRows<OUT> early) {
         return caller.send(FrameKind.INVOKE, request);
     }
 

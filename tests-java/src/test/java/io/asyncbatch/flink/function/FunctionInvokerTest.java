@@ -7,6 +7,7 @@ import io.asyncbatch.flink.AsyncBatchFunction;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -20,6 +21,11 @@ import org.junit.jupiter.api.Timeout;
 /** What a Java function may tell a {@link ResultFuture}, in any order and from any thread. */
 @Timeout(60)
 class FunctionInvokerTest {
+
+    private static final EarlyRows<Integer> NO_EARLY_ROWS =
+            (rows, results, failures) -> {
+                throw new AssertionError("a Java function has no early rows");
+            };
 
     private static final BatchRequest<Integer> REQUEST = new BatchRequest<>(1, 1, List.of(1, 2));
 
@@ -172,7 +178,7 @@ class FunctionInvokerTest {
 
     private static CompletableFuture<BatchOutcome<Integer>> invoke(
             AsyncBatchFunction<Integer, Integer> function) {
-        return invoker(function).invoke(REQUEST).toCompletableFuture();
+        return invoker(function).invoke(REQUEST, NO_EARLY_ROWS).toCompletableFuture();
     }
 
     private static BatchOutcome<Integer> tell(CompletableFuture<BatchOutcome<Integer>> outcome)

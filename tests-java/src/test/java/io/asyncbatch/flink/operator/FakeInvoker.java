@@ -3,7 +3,9 @@ package io.asyncbatch.flink.operator;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
+import io.asyncbatch.flink.invoker.RowFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -22,8 +24,11 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
 
         private final CompletableFuture<BatchOutcome<OUT>> stage = new CompletableFuture<>();
 
-        Call(BatchRequest<IN> request) {
+        private final EarlyRows<OUT> early;
+
+        Call(BatchRequest<IN> request, EarlyRows<OUT> early) {
             this.request = request;
+            this.early = early;
         }
 
         List<IN> inputs() {
@@ -50,6 +55,24 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
 
         void succeed(List<OUT> results) {
             stage.complete(BatchOutcome.success(results));
+        }
+
+        /** Gives the results of some inputs before the call ends. */
+        void yieldRows(int... rows) {
+            List<OUT> results = new ArrayList<>();
+            for (int row : rows) {
+                results.add(row < inputs().size() ? compute.apply(inputs().get(row)) : null);
+            }
+            early.accept(rows, results, List.of());
+        }
+
+        /** Succeeds for all rows but those, which have no result. */
+        void failRows(Throwable cause, int... rows) {
+            List<RowFailure> failures = new ArrayList<>();
+            for (int row : rows) {
+                failures.add(new RowFailure(row, cause));
+            }
+            stage.complete(BatchOutcome.success(results(), failures));
         }
 
         void fail(Throwable cause) {
@@ -94,8 +117,9 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     }
 
     @Override
-    public CompletionStage<BatchOutcome<OUT>> invoke(BatchRequest<IN> request) {
-        Call call = new Call(request);
+    public CompletionStage<BatchOutcome<OUT>> invoke(
+            BatchRequest<IN> request, EarlyRows<OUT> early) {
+        Call call = new Call(request, early);
         invocations.add(call);
         failIfToldTo();
         if (answersAtOnce) {
@@ -106,7 +130,12 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
 
     @Override
     public CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request) {
-        Call call = new Call(request);
+        Call call =
+                new Call(
+                        request,
+                        (rows, results, failures) -> {
+                            throw new AssertionError("a timeout handler has no early rows");
+                        });
         timeouts.add(call);
         failIfToldTo();
         return call.stage;

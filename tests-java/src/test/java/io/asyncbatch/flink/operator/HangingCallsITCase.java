@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import java.util.concurrent.CompletableFuture;
@@ -99,7 +100,8 @@ class HangingCallsITCase {
 
         @Override
         @SuppressWarnings("NonAtomicOperationOnVolatileField") // One subtask, one mailbox thread.
-        public CompletionStage<BatchOutcome<Long>> invoke(BatchRequest<Long> request) {
+        public CompletionStage<BatchOutcome<Long>> invoke(
+                BatchRequest<Long> request, EarlyRows<Long> early) {
             invoked = invoked + 1;
             return new CompletableFuture<>();
         }

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator;
 
+import io.asyncbatch.flink.DeadLetters;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,6 +41,7 @@ import org.apache.flink.streaming.runtime.tasks.mailbox.Mail;
 import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.apache.flink.types.Row;
 import org.apache.flink.util.function.ThrowingRunnable;
 
 /**
@@ -49,6 +51,7 @@ import org.apache.flink.util.function.ThrowingRunnable;
 final class OperatorRig<T> implements AutoCloseable {
 
     final FakeInvoker<T, T> invoker;
+    private final TypeInformation<T> type;
     final ManualTimers timers = new ManualTimers();
     final OneInputStreamOperatorTestHarness<T, T> harness;
     final Map<String, Metric> metrics = new ConcurrentHashMap<>();
@@ -63,6 +66,7 @@ final class OperatorRig<T> implements AutoCloseable {
             int parallelism)
             throws Exception {
         this.invoker = new FakeInvoker<>(compute);
+        this.type = type;
         MockEnvironment environment =
                 MockEnvironment.builder()
                         .setMaxParallelism(128)
@@ -71,7 +75,8 @@ final class OperatorRig<T> implements AutoCloseable {
                         .setMetricGroup(recordingGroup())
                         .build();
         AsyncBatchWaitOperatorFactory<T, T> factory =
-                new AsyncBatchWaitOperatorFactory<>(settings, () -> invoker, weigher);
+                new AsyncBatchWaitOperatorFactory<>(
+                        settings, () -> invoker, weigher, DeadLetters.tag(type));
         factory.setOutputType(type, new ExecutionConfig());
         TypeSerializer<T> serializer = type.createSerializer(new SerializerConfigImpl());
         harness =
@@ -242,6 +247,28 @@ final class OperatorRig<T> implements AutoCloseable {
             return "BACKLOG:" + attributes.isBacklog();
         }
         return element.getClass().getSimpleName();
+    }
+
+    /**
+     * Dead letters so far: {@code input kind message attempts}, with the timestamp if it has one.
+     */
+    List<String> deadLetters() {
+        List<String> letters = new ArrayList<>();
+        var output = harness.getSideOutput(DeadLetters.tag(type));
+        if (output != null) {
+            for (StreamRecord<Row> record : output) {
+                Row row = record.getValue();
+                letters.add(
+                        "%s %s %s %s"
+                                        .formatted(
+                                                row.getField(0),
+                                                row.getField(1),
+                                                row.getField(2),
+                                                row.getField(3))
+                                + (record.hasTimestamp() ? "@" + record.getTimestamp() : ""));
+            }
+        }
+        return letters;
     }
 
     long counter(String name) {

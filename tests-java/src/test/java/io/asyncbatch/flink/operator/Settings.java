@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator;
 
+import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import org.apache.flink.streaming.api.TimeDomain;
 
@@ -16,6 +17,8 @@ final class Settings {
     private long latencyTarget = BatchSettings.NO_LATENCY_TARGET;
     private long maxBytesInFlight = Long.MAX_VALUE;
     private boolean drainAtCheckpoint;
+    private OnFailure onFailure = OnFailure.FAIL;
+    private boolean isolate;
 
     private Settings(OutputMode mode) {
         this.mode = mode;
@@ -78,6 +81,16 @@ final class Settings {
         return this;
     }
 
+    Settings onFailure(OnFailure value) {
+        onFailure = value;
+        return this;
+    }
+
+    Settings isolating() {
+        isolate = true;
+        return this;
+    }
+
     BatchSettings build() {
         return new BatchSettings(
                 mode,
@@ -89,6 +102,7 @@ final class Settings {
                 batchTimeDomain,
                 latencyTarget,
                 maxBytesInFlight,
-                drainAtCheckpoint);
+                drainAtCheckpoint,
+                new FailureHandling(onFailure, isolate));
     }
 }

@@ -3,6 +3,7 @@ package io.asyncbatch.flink.operator;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -27,7 +28,8 @@ final class ThreadInvoker implements BatchInvoker<Long, Long> {
     }
 
     @Override
-    public CompletionStage<BatchOutcome<Long>> invoke(BatchRequest<Long> request) {
+    public CompletionStage<BatchOutcome<Long>> invoke(
+            BatchRequest<Long> request, EarlyRows<Long> early) {
         CompletableFuture<BatchOutcome<Long>> stage = new CompletableFuture<>();
         threads.schedule(
                 () -> stage.complete(compute(request)),

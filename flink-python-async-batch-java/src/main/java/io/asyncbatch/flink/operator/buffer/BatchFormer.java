@@ -29,6 +29,7 @@ public final class BatchFormer<IN> {
     private final BatchSettings settings;
     private final RowWeigher<IN> weigher;
     private final ProcessingTimeService timeService;
+    private final LearnedLimit limit;
     private final BooleanSupplier slotIsFree;
     private final ClosedBatchSink<IN> sink;
     @Nullable private final LatencyBudget latencyBudget;
@@ -40,17 +41,20 @@ public final class BatchFormer<IN> {
     @Nullable private ScheduledFuture<?> flushTimer;
 
     /**
+     * @param limit how large batches may be; never more than the settings allow
      * @param slotIsFree whether a batch that closed now would be invoked now
      */
     public BatchFormer(
             BatchSettings settings,
             RowWeigher<IN> weigher,
             ProcessingTimeService timeService,
+            LearnedLimit limit,
             BooleanSupplier slotIsFree,
             ClosedBatchSink<IN> sink) {
         this.settings = settings;
         this.weigher = weigher;
         this.timeService = timeService;
+        this.limit = limit;
         this.slotIsFree = slotIsFree;
         this.sink = sink;
         this.latencyBudget =
@@ -70,16 +74,16 @@ public final class BatchFormer<IN> {
      */
     public long add(IN value, StreamRecord<?> record) throws Exception {
         long weight = weigh(value);
-        if (rows.size() > 0 && weight > settings.maxBatchBytes() - rows.bytes()) {
+        if (rows.size() > 0 && weight > limit.bytes() - rows.bytes()) {
             close(CloseReason.BYTES);
         }
         if (rows.size() == 0) {
             begin(record);
         }
         rows.add(value, record, weight);
-        if (rows.size() == settings.batchSize()) {
+        if (rows.size() >= limit.rows()) {
             close(CloseReason.SIZE);
-        } else if (rows.bytes() >= settings.maxBatchBytes()) {
+        } else if (rows.bytes() >= limit.bytes()) {
             close(CloseReason.BYTES);
         } else if (rows.size() == 1) {
             startTimer();

@@ -32,6 +32,13 @@ public final class BatchRows<IN> {
         timestamps = new RowTimestamps(capacity);
     }
 
+    /** A single row, of a batch that needs no forming. */
+    public static <IN> BatchRows<IN> of(IN value, StreamRecord<?> record) {
+        BatchRows<IN> rows = new BatchRows<>(1);
+        rows.add(value, record, 0);
+        return rows;
+    }
+
     /** Adds the value with the timestamp of the record it came in. */
     void add(IN value, StreamRecord<?> record, long weight) {
         if (size == values.length) {

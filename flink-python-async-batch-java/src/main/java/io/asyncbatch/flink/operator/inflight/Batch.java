@@ -3,22 +3,32 @@ package io.asyncbatch.flink.operator.inflight;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
+import io.asyncbatch.flink.operator.state.FailedRow;
 import io.asyncbatch.flink.operator.state.SavedElement;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.ScheduledFuture;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.streaming.api.operators.TimestampedCollector;
 
 /**
- * One batch from the moment it closes until its last result has left: its rows, its state and its
- * results. Owned by the mailbox thread.
+ * One batch from the moment it closes until its last row has left: its rows, its state and what
+ * became of each row. Owned by the mailbox thread.
  *
  * <p>This is the one place that knows a batch's states (see {@code docs/batch-life.md}). Everything
  * that happens to a batch is a method here that says whether it still means something in the state
  * the batch is in. That is what makes exactly one outcome win, whatever the order in which the
  * invocation, the deadline and the timeout handler report.
+ *
+ * <p>At any moment there is at most one call, for all rows or for a part of them. Parts come to be
+ * when a call fails and its rows are called for again in halves.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -34,16 +44,32 @@ public final class Batch<IN, OUT> {
         DONE
     }
 
+    /**
+     * Rows that are called for together.
+     *
+     * @param rows indexes in the batch, ascending
+     * @param attempts calls that they were part of
+     */
+    private record Part(int[] rows, int attempts) {}
+
     private final int size;
     private final RowTimestamps timestamps;
+    private final RowOutcomes<OUT> outcomes;
 
     private State state;
 
-    /** Null once the results are there, so that both are never held at once. */
+    /** Null once nothing needs the inputs, so that they and the results are not both held. */
     @Nullable private BatchRows<IN> rows;
 
+    /** The call that is under way, or the last one. */
     @Nullable private BatchRequest<IN> request;
-    @Nullable private List<OUT> results;
+
+    /** The rows of the call by index in the batch; null for all. */
+    @Nullable private int[] called;
+
+    /** What has yet to be called for, after what is under way. */
+    private final Deque<Part> parts = new ArrayDeque<>(0);
+
     private boolean holdsSlot;
     private long bytes;
     private long openedNanos;
@@ -55,11 +81,20 @@ public final class Batch<IN, OUT> {
     @Nullable private ScheduledFuture<?> retryTimer;
 
     private long firstPosition;
-    private int emitted;
+
+    /** All rows before this one have left. */
+    private int prefix;
+
+    /** Rows that left before one that came before them; null if none did. */
+    @Nullable private BitSet leftEarly;
+
+    private int remaining;
 
     private Batch(int size, RowTimestamps timestamps) {
         this.size = size;
         this.timestamps = timestamps;
+        this.outcomes = new RowOutcomes<>(size);
+        this.remaining = size;
     }
 
     /**
@@ -82,7 +117,16 @@ public final class Batch<IN, OUT> {
     /** Restored results that only have to leave. They never held a slot. */
     public static <IN, OUT> Batch<IN, OUT> done(List<OUT> results, RowTimestamps timestamps) {
         Batch<IN, OUT> batch = new Batch<>(results.size(), timestamps);
-        batch.results = results;
+        batch.outcomes.settleAll(results);
+        batch.state = State.DONE;
+        return batch;
+    }
+
+    /** A restored row without a result that only has to leave. It never held a slot. */
+    public static <IN, OUT> Batch<IN, OUT> failed(BatchRows<IN> row, FailedRow failure) {
+        Batch<IN, OUT> batch = new Batch<>(1, row.timestamps());
+        batch.rows = row;
+        batch.outcomes.fail(0, failure);
         batch.state = State.DONE;
         return batch;
     }
@@ -117,7 +161,8 @@ public final class Batch<IN, OUT> {
     /**
      * The delay passed: awaiting retry to in flight.
      *
-     * @return the next attempt, or null if the deadline was faster
+     * @return the next attempt, for the rows that have no outcome yet; null if the deadline was
+     *     faster
      */
     @Nullable
     BatchRequest<IN> retry(BatchRequest<IN> failed) {
@@ -126,14 +171,14 @@ public final class Batch<IN, OUT> {
         }
         state = State.IN_FLIGHT;
         retryTimer = null;
-        request = new BatchRequest<>(failed.batchId(), failed.attempt() + 1, failed.inputs());
-        return request;
+        return callForTheRest(failed.attempt() + 1);
     }
 
     /**
      * The deadline passed: in flight or awaiting retry to timing out.
      *
-     * @return the last attempt, or null if its results were faster
+     * @return the last attempt, with its rows that have no outcome yet; null if the outcome of all
+     *     was faster
      */
     @Nullable
     BatchRequest<IN> passDeadline() {
@@ -142,23 +187,146 @@ public final class Batch<IN, OUT> {
         }
         state = State.TIMING_OUT;
         cancelRetryTimer();
-        return request;
+        return callForTheRest(request.attempt());
     }
 
-    /** Whether the answer of the timeout handler is what the batch waits for. */
-    boolean acceptsTimeoutAnswer() {
+    /** Whether the answer of the timeout handler to this request is what the batch waits for. */
+    boolean acceptsTimeoutAnswer(BatchRequest<IN> asked) {
+        return state == State.TIMING_OUT && request == asked;
+    }
+
+    /** Whether the deadline has passed, so that only the timeout handler is asked. */
+    boolean isTimingOut() {
         return state == State.TIMING_OUT;
     }
 
-    /** The results are there: in flight or timing out to done. */
-    void complete(List<OUT> batchResults) {
+    boolean hasParts() {
+        return !parts.isEmpty();
+    }
+
+    /** The call ended with rows that have no outcome: they will be called for in two parts. */
+    void split() {
+        int[] left = unsettledOfCall();
+        int middle = left.length / 2;
+        parts.push(new Part(Arrays.copyOfRange(left, middle, left.length), request.attempt()));
+        parts.push(new Part(Arrays.copyOf(left, middle), request.attempt()));
+    }
+
+    /** Calls for the next part, under a new id. */
+    BatchRequest<IN> nextPart(long batchId) {
+        Part next = parts.pop();
+        return call(batchId, next.attempts() + 1, next.rows());
+    }
+
+    /** Asks the timeout handler for all that is left, under a new id. */
+    BatchRequest<IN> allParts(long batchId) {
+        int[] all =
+                parts.stream().flatMapToInt(part -> IntStream.of(part.rows())).sorted().toArray();
+        parts.clear();
+        return call(batchId, 1, all);
+    }
+
+    /** For rows of the call that have no outcome; with the very list of the call if none has. */
+    private BatchRequest<IN> callForTheRest(int attempt) {
+        int[] rest = unsettledOfCall();
+        if (rest.length < request.inputs().size()) {
+            return call(request.batchId(), attempt, rest);
+        }
+        if (attempt != request.attempt()) {
+            request = new BatchRequest<>(request.batchId(), attempt, request.inputs());
+        }
+        return request;
+    }
+
+    private BatchRequest<IN> call(long batchId, int attempt, int[] of) {
+        called = of;
+        request = new BatchRequest<>(batchId, attempt, inputs(of));
+        return request;
+    }
+
+    private List<IN> inputs(int[] of) {
+        List<IN> inputs = new ArrayList<>(of.length);
+        for (int row : of) {
+            inputs.add(rows.value(row));
+        }
+        return Collections.unmodifiableList(inputs);
+    }
+
+    private int[] unsettledOfCall() {
+        return (called == null ? IntStream.range(0, size) : IntStream.of(called))
+                .filter(row -> !outcomes.isSettled(row))
+                .toArray();
+    }
+
+    // -------------------------------------------------------------- outcomes
+
+    /** Rows of the call that have no outcome yet. */
+    int unsettledRowsOfCall() {
+        return outcomes.noneSettled() ? request.inputs().size() : unsettledOfCall().length;
+    }
+
+    /** Indexes in the call's inputs of its rows that have no outcome yet. */
+    int[] unsettledIndexesOfCall() {
+        return IntStream.range(0, request.inputs().size())
+                .filter(this::isUnsettledInCall)
+                .toArray();
+    }
+
+    /** All rows of the call that had no outcome have results, in their order. */
+    void settle(List<OUT> results) {
+        if (called == null && outcomes.noneSettled()) {
+            outcomes.settleAll(results);
+            return;
+        }
+        int next = 0;
+        for (int row : unsettledOfCall()) {
+            outcomes.settle(row, results.get(next++));
+        }
+    }
+
+    /** Whether an index of the call's inputs is one of a row without an outcome. */
+    boolean isUnsettledInCall(int index) {
+        return index >= 0
+                && index < request.inputs().size()
+                && !outcomes.isSettled(rowOfCall(index));
+    }
+
+    /** One row of the call has its result. */
+    void settle(int index, @Nullable OUT result) {
+        outcomes.settle(rowOfCall(index), result);
+    }
+
+    /** One row of the call will have no result. */
+    void fail(int index, FailedRow failure) {
+        outcomes.fail(rowOfCall(index), failure);
+    }
+
+    /** All rows of the call that have no outcome yet will have no result. */
+    void failCall(FailedRow failure) {
+        for (int row : unsettledOfCall()) {
+            outcomes.fail(row, failure);
+        }
+    }
+
+    private int rowOfCall(int index) {
+        return called == null ? index : called[index];
+    }
+
+    boolean allSettled() {
+        return outcomes.allSettled();
+    }
+
+    /** The outcome of all rows is known: in flight or timing out to done. */
+    void complete() {
         if (state != State.IN_FLIGHT && state != State.TIMING_OUT) {
             throw new IllegalStateException("a batch completes once, but it is " + state);
         }
         cancelTimers();
-        results = batchResults;
-        rows = null;
+        if (!outcomes.anyFailed()) {
+            rows = null;
+        }
         request = null;
+        called = null;
         state = State.DONE;
     }
 
@@ -204,12 +372,13 @@ public final class Batch<IN, OUT> {
         return holdsSlot;
     }
 
-    // --------------------------------------------------------------- results
+    // --------------------------------------------------------------- leaving
 
     public int size() {
         return size;
     }
 
+    /** Whether the outcome of all rows is known. */
     public boolean isDone() {
         return state == State.DONE;
     }
@@ -225,34 +394,108 @@ public final class Batch<IN, OUT> {
 
     /** Position of the first row that has not left yet. */
     public long nextPosition() {
-        return firstPosition + emitted;
+        return firstPosition + prefix;
     }
 
+    /** Rows that have not left yet. */
     public int remaining() {
-        return size - emitted;
+        return remaining;
     }
 
-    /** Lets the next {@code count} results leave. */
-    public void emit(int count, TimestampedCollector<OUT> collector) {
-        for (int end = emitted + count; emitted < end; ) {
-            int row = emitted++;
-            if (timestamps.isPresent(row)) {
-                collector.setAbsoluteTimestamp(timestamps.get(row));
-            } else {
-                collector.eraseTimestamp();
+    /**
+     * Whether a row may leave.
+     *
+     * @param before only rows that stand before this position
+     * @param inOrder whether no row leaves before one that came earlier
+     */
+    public boolean hasReady(long before, boolean inOrder) {
+        int end = endOf(before);
+        for (int row = prefix; row < end; row++) {
+            if (outcomes.isSettled(row)) {
+                if (!hasLeft(row)) {
+                    return true;
+                }
+            } else if (inOrder) {
+                return false;
             }
-            collector.collect(results.get(row));
+        }
+        return false;
+    }
+
+    /**
+     * Lets rows leave whose outcome is known.
+     *
+     * @param most at most as many
+     * @param before only rows that stand before this position
+     * @param inOrder whether no row leaves before one that came earlier
+     * @return how many left
+     */
+    public int emit(int most, long before, boolean inOrder, RowOutput<OUT> output) {
+        int end = endOf(before);
+        int count = 0;
+        for (int row = prefix; row < end && count < most; row++) {
+            if (!outcomes.isSettled(row)) {
+                if (inOrder) {
+                    break;
+                }
+            } else if (!hasLeft(row)) {
+                markLeft(row);
+                count++;
+                leave(row, output);
+            }
+        }
+        return count;
+    }
+
+    private int endOf(long before) {
+        return (int) Math.min(size, before - firstPosition);
+    }
+
+    private boolean hasLeft(int row) {
+        return row < prefix || leftEarly != null && leftEarly.get(row);
+    }
+
+    /** Before it leaves: what its consumer throws must not have it leave twice. */
+    private void markLeft(int row) {
+        remaining--;
+        if (row == prefix) {
+            prefix = leftEarly == null ? prefix + 1 : leftEarly.nextClearBit(prefix + 1);
+        } else {
+            if (leftEarly == null) {
+                leftEarly = new BitSet(size);
+            }
+            leftEarly.set(row);
         }
     }
 
-    /** Saves the row at a position that has not left yet, as its result if that is known. */
-    public void save(long position, Consumer<SavedElement<IN, OUT>> snapshot) {
-        int row = (int) (position - firstPosition);
+    private void leave(int row, RowOutput<OUT> output) {
         boolean hasTimestamp = timestamps.isPresent(row);
         long timestamp = timestamps.get(row);
-        snapshot.accept(
-                isDone()
-                        ? new SavedElement.Result<>(results.get(row), hasTimestamp, timestamp)
-                        : new SavedElement.Input<>(rows.value(row), hasTimestamp, timestamp));
+        FailedRow failure = outcomes.failure(row);
+        if (failure == null) {
+            output.result(outcomes.result(row), hasTimestamp, timestamp);
+        } else {
+            output.failure(rows.value(row), failure, hasTimestamp, timestamp);
+        }
+    }
+
+    /** Saves the row at a position unless it has left, as its outcome if that is known. */
+    public void save(long position, Consumer<SavedElement<IN, OUT>> snapshot) {
+        int row = (int) (position - firstPosition);
+        if (hasLeft(row)) {
+            return;
+        }
+        boolean hasTimestamp = timestamps.isPresent(row);
+        long timestamp = timestamps.get(row);
+        FailedRow failure = outcomes.failure(row);
+        if (failure != null) {
+            snapshot.accept(
+                    new SavedElement.Failed<>(rows.value(row), failure, hasTimestamp, timestamp));
+        } else if (outcomes.isSettled(row)) {
+            snapshot.accept(
+                    new SavedElement.Result<>(outcomes.result(row), hasTimestamp, timestamp));
+        } else {
+            snapshot.accept(new SavedElement.Input<>(rows.value(row), hasTimestamp, timestamp));
+        }
     }
 }

@@ -1,21 +1,27 @@
 package io.asyncbatch.flink.operator.inflight;
 
+import io.asyncbatch.flink.FailureKind;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.RowFailure;
 import io.asyncbatch.flink.metrics.BatchMetrics;
-import io.asyncbatch.flink.metrics.BatchMetrics.FailureKind;
 import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.BatchSettings;
+import io.asyncbatch.flink.operator.FailureHandling.Verdict;
+import io.asyncbatch.flink.operator.state.FailedRow;
 import java.util.ArrayDeque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeoutException;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
@@ -148,7 +154,17 @@ public final class BatchDispatcher<IN, OUT> {
         long startedNanos = nanoTime();
         CompletionStage<BatchOutcome<OUT>> stage;
         try {
-            stage = invoker.invoke(request);
+            stage =
+                    invoker.invoke(
+                            request,
+                            (rows, results, failures) ->
+                                    inMailbox(
+                                            () ->
+                                                    onEarlyRows(
+                                                            batch, request, rows, results,
+                                                            failures),
+                                            "early rows of batch %s",
+                                            request.batchId()));
         } catch (Exception invokerFailure) {
             fail(request, FailureKind.INVOKER, invokerFailure);
             return;
@@ -208,6 +224,11 @@ public final class BatchDispatcher<IN, OUT> {
             return;
         }
         metrics.batchTimedOut();
+        askTimeoutHandler(batch, request);
+    }
+
+    private void askTimeoutHandler(Batch<IN, OUT> batch, BatchRequest<IN> request)
+            throws Exception {
         batch.setDeadlineTimer(
                 timerIn(TIMEOUT_ANSWER_GRACE_MILLIS, () -> onGraceExpired(batch, request)));
         CompletionStage<BatchOutcome<OUT>> stage;
@@ -236,14 +257,15 @@ public final class BatchDispatcher<IN, OUT> {
             BatchOutcome<OUT> outcome,
             Throwable failure)
             throws Exception {
-        if (!closed && batch.acceptsTimeoutAnswer()) {
+        if (!closed && batch.acceptsTimeoutAnswer(request)) {
             settle(batch, request, FailureKind.TIMEOUT, tell(outcome), failure);
         }
     }
 
     private void onGraceExpired(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
-        if (!closed && batch.acceptsTimeoutAnswer()) {
-            fail(
+        if (!closed && batch.acceptsTimeoutAnswer(request)) {
+            failed(
+                    batch,
                     request,
                     FailureKind.TIMEOUT,
                     new TimeoutException(
@@ -275,9 +297,12 @@ public final class BatchDispatcher<IN, OUT> {
         if (failure != null) {
             fail(request, FailureKind.INVOKER, ExceptionUtils.stripCompletionException(failure));
         } else if (outcome instanceof BatchOutcome.Success<OUT> success) {
-            complete(batch, request, success.results());
+            succeeded(batch, request, success);
+        } else if (outcome instanceof BatchOutcome.TooLarge<OUT> tooLarge) {
+            failed(batch, request, FailureKind.TOO_LARGE, tooLarge.cause());
         } else if (outcome instanceof BatchOutcome.Failure<OUT> reported) {
-            fail(
+            failed(
+                    batch,
                     request,
                     reported.invalidResult() ? FailureKind.INVALID_RESULT : exceptionKind,
                     reported.cause());
@@ -289,26 +314,162 @@ public final class BatchDispatcher<IN, OUT> {
         }
     }
 
-    private void complete(Batch<IN, OUT> batch, BatchRequest<IN> request, List<OUT> results)
+    /** The call returned: its results and failures are those of the rows it did not give early. */
+    private void succeeded(
+            Batch<IN, OUT> batch, BatchRequest<IN> request, BatchOutcome.Success<OUT> success)
             throws Exception {
-        int expected = request.inputs().size();
+        List<OUT> results = success.results();
+        int expected = batch.unsettledRowsOfCall();
         if (results == null || results.size() != expected) {
-            fail(
-                    request,
-                    FailureKind.INVALID_RESULT,
-                    new IllegalStateException(
-                            "the result of a batch should be of list type with one element for"
-                                    + " each of its "
-                                    + expected
-                                    + " inputs, "
-                                    + (results == null
-                                            ? "and cannot be none"
-                                            : "but it has " + results.size())));
+            failed(batch, request, FailureKind.INVALID_RESULT, misfit(results, expected));
             return;
         }
-        batch.complete(results);
+        if (success.failures().isEmpty()) {
+            batch.settle(results);
+        } else if (!settleRows(
+                batch, request, batch.unsettledIndexesOfCall(), results, success.failures())) {
+            return;
+        }
+        if (request.attempt() == 1 && request.inputs().size() == batch.size()) {
+            listener.onSuccess(batch.size(), batch.bytes());
+        }
+        goOn(batch);
+    }
+
+    private static IllegalStateException misfit(@Nullable List<?> results, int expected) {
+        return new IllegalStateException(
+                "the result of a batch should be of list type with one element for each of its "
+                        + expected
+                        + " inputs, "
+                        + (results == null
+                                ? "and cannot be none"
+                                : "but it has " + results.size()));
+    }
+
+    private void onEarlyRows(
+            Batch<IN, OUT> batch,
+            BatchRequest<IN> request,
+            int[] rows,
+            List<OUT> results,
+            List<RowFailure> failures)
+            throws Exception {
+        if (closed) {
+            return;
+        }
+        if (!batch.acceptsInvocation(request)) {
+            metrics.lateResultDropped();
+            return;
+        }
+        if (settleRows(batch, request, rows, results, failures)) {
+            if (batch.allSettled()) {
+                complete(batch);
+            } else {
+                listener.onPartlyDone(batch);
+            }
+        }
+    }
+
+    /**
+     * Takes the outcome of rows of a call.
+     *
+     * @param rows indexes in the call's inputs
+     * @param results as many, in the same order
+     * @return false if that ended the batch
+     */
+    private boolean settleRows(
+            Batch<IN, OUT> batch,
+            BatchRequest<IN> request,
+            int[] rows,
+            List<OUT> results,
+            List<RowFailure> failures)
+            throws Exception {
+        Map<Integer, Throwable> failureOf = new HashMap<>();
+        failures.forEach(failure -> failureOf.put(failure.row(), failure.cause()));
+        if (!failures.isEmpty()
+                && settings.failureHandling().judge(FailureKind.ROW_FAILURE, 1)
+                        == Verdict.FAIL_TASK) {
+            RowFailure first = failures.get(0);
+            fail(request, FailureKind.ROW_FAILURE, first.cause());
+            return false;
+        }
+        for (int i = 0; i < rows.length; i++) {
+            int row = rows[i];
+            if (!batch.isUnsettledInCall(row)) {
+                fail(
+                        request,
+                        FailureKind.INVALID_RESULT,
+                        new IllegalStateException(
+                                "there is a result for index "
+                                        + row
+                                        + ", which is that of no input that still waits for one;"
+                                        + " indexes go from 0 to "
+                                        + (request.inputs().size() - 1)));
+                return false;
+            }
+            Throwable cause = failureOf.get(row);
+            if (cause == null) {
+                batch.settle(row, results.get(i));
+            } else {
+                batch.fail(row, failedRow(FailureKind.ROW_FAILURE, cause, request));
+            }
+        }
+        metrics.rowsFailed(FailureKind.ROW_FAILURE, failures.size());
+        return true;
+    }
+
+    private FailedRow failedRow(FailureKind kind, Throwable cause, BatchRequest<IN> request) {
+        return FailedRow.of(kind, cause, request.attempt(), timeService.getCurrentProcessingTime());
+    }
+
+    /** A call failed for all rows that it gave no outcome for. */
+    private void failed(
+            Batch<IN, OUT> batch, BatchRequest<IN> request, FailureKind kind, Throwable cause)
+            throws Exception {
+        int rows = batch.unsettledRowsOfCall();
+        if (kind == FailureKind.TOO_LARGE) {
+            listener.onTooLarge(rows, batch.bytes() * rows / batch.size());
+        }
+        // What the timeout handler answered for all rows it would answer for half of them too.
+        switch (settings.failureHandling().judge(kind, batch.isTimingOut() ? 1 : rows)) {
+            case FAIL_TASK -> fail(request, kind, cause);
+            case SPLIT -> {
+                LOG.debug(
+                        "Batch {} of {} rows is called for in halves",
+                        request.batchId(),
+                        rows,
+                        cause);
+                metrics.batchSplit();
+                batch.split();
+                goOn(batch);
+            }
+            case GIVE_UP_ROWS -> {
+                LOG.debug("Gave up {} rows of batch {}", rows, request.batchId(), cause);
+                metrics.callFailed();
+                metrics.rowsFailed(kind, rows);
+                batch.failCall(failedRow(kind, cause, request));
+                goOn(batch);
+            }
+        }
+    }
+
+    /** The call that was under way has ended, and the task has not. */
+    private void goOn(Batch<IN, OUT> batch) throws Exception {
+        if (!batch.hasParts()) {
+            complete(batch);
+            return;
+        }
+        listener.onPartlyDone(batch);
+        if (batch.isTimingOut()) {
+            askTimeoutHandler(batch, batch.allParts(++lastBatchId));
+        } else {
+            invoke(batch, batch.nextPart(++lastBatchId));
+        }
+    }
+
+    private void complete(Batch<IN, OUT> batch) throws Exception {
+        batch.complete();
         invoked.remove(batch);
-        metrics.batchDone(expected);
+        metrics.batchDone(batch.size());
         listener.onDone(batch);
     }
 

@@ -14,8 +14,17 @@ public interface BatchListener<IN, OUT> {
     /** An attempt reported, before the deadline and this long after it began. */
     void onCallEnded(long nanos);
 
-    /** The batch's results are there; {@link Batch#isDone} holds. */
+    /** The outcome of all rows of the batch is known; {@link Batch#isDone} holds. */
     void onDone(Batch<IN, OUT> batch) throws Exception;
+
+    /** The outcome of some more rows of the batch is known, but not of all. */
+    void onPartlyDone(Batch<IN, OUT> batch) throws Exception;
+
+    /** A call was more than the function takes at once. */
+    void onTooLarge(int rows, long bytes);
+
+    /** A call for a whole batch succeeded. */
+    void onSuccess(int rows, long bytes);
 
     /** A slot became free and no batch that waited took it. */
     void onSlotFree();

@@ -4,13 +4,13 @@ import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.inflight.Batch;
+import io.asyncbatch.flink.operator.inflight.RowOutput;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.streaming.api.operators.TimestampedCollector;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
@@ -63,10 +63,15 @@ public abstract class BatchQueue<IN, OUT> {
         }
     }
 
-    /** A batch of this queue became done. */
+    /** All rows of a batch of this queue have their outcome. */
     public final void completed(Batch<IN, OUT> batch) {
         heldBack++;
-        onCompleted(batch);
+        onReady(batch);
+    }
+
+    /** Some rows of a batch of this queue have their outcome, others have not. */
+    public final void partlyReady(Batch<IN, OUT> batch) {
+        onReady(batch);
     }
 
     /** Batches that are done and have not left entirely. Any thread may ask. */
@@ -110,13 +115,12 @@ public abstract class BatchQueue<IN, OUT> {
      *
      * @param most rows and fences to emit at most
      */
-    public void emit(
-            int most, TimestampedCollector<OUT> collector, EmptiedListener<IN, OUT> listener)
+    public void emit(int most, RowOutput<OUT> output, EmptiedListener<IN, OUT> listener)
             throws Exception {
         int left = most;
         while (left > 0) {
             if (fenceIsNext()) {
-                fences.poll().emit(collector);
+                fences.poll().emit(output.collector());
                 fencePassed(fencePosition());
                 left--;
                 continue;
@@ -125,17 +129,15 @@ public abstract class BatchQueue<IN, OUT> {
             if (batch == null) {
                 return;
             }
-            long beforeFence = fencePosition() - batch.nextPosition();
-            int count = (int) Math.min(Math.min(left, batch.remaining()), beforeFence);
+            int count = emitReady(batch, left, output);
             emittedRows += count;
             left -= count;
-            batch.emit(count, collector);
             if (batch.remaining() == 0) {
                 remove(batch);
                 heldBack--;
                 listener.onEmptied(batch);
-            } else if (count == beforeFence) {
-                heldByFence(batch);
+            } else {
+                someLeft(batch);
             }
         }
     }
@@ -164,18 +166,22 @@ public abstract class BatchQueue<IN, OUT> {
     /** The batches that still have rows to emit, by position. */
     abstract Iterable<Batch<IN, OUT>> batches();
 
-    abstract void onCompleted(Batch<IN, OUT> batch);
+    /** More rows of the batch have their outcome. */
+    abstract void onReady(Batch<IN, OUT> batch);
 
     abstract void append(Batch<IN, OUT> batch);
 
     abstract void remove(Batch<IN, OUT> batch);
 
-    /** A done batch with a row that may leave, now that no fence is next. */
+    /** A batch with a row that may leave, now that no fence is next. */
     @Nullable
     abstract Batch<IN, OUT> nextReady();
 
-    /** The batch's next row stands behind the first fence. */
-    abstract void heldByFence(Batch<IN, OUT> batch);
+    /** Lets rows of the batch leave, at most so many, and returns how many did. */
+    abstract int emitReady(Batch<IN, OUT> batch, int most, RowOutput<OUT> output);
+
+    /** Rows of the batch left, and others have not. */
+    abstract void someLeft(Batch<IN, OUT> batch);
 
     /**
      * The first fence left.

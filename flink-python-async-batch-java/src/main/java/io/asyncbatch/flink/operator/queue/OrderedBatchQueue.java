@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.operator.queue;
 
 import io.asyncbatch.flink.operator.inflight.Batch;
+import io.asyncbatch.flink.operator.inflight.RowOutput;
 import java.util.ArrayDeque;
 
 /**
@@ -14,7 +15,7 @@ final class OrderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     private final ArrayDeque<Batch<IN, OUT>> batches = new ArrayDeque<>();
 
     @Override
-    void onCompleted(Batch<IN, OUT> batch) {
+    void onReady(Batch<IN, OUT> batch) {
         // The head of the queue is looked at whenever something may leave.
     }
 
@@ -36,12 +37,17 @@ final class OrderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     @Override
     Batch<IN, OUT> nextReady() {
         Batch<IN, OUT> head = batches.peek();
-        return head != null && head.isDone() ? head : null;
+        return head != null && head.hasReady(fencePosition(), true) ? head : null;
     }
 
     @Override
-    void heldByFence(Batch<IN, OUT> batch) {
-        // In this order the fence is next, so the batch goes on right after it.
+    int emitReady(Batch<IN, OUT> batch, int most, RowOutput<OUT> output) {
+        return batch.emit(most, fencePosition(), true, output);
+    }
+
+    @Override
+    void someLeft(Batch<IN, OUT> batch) {
+        // What comes next is a row of the same batch, or a fence.
     }
 
     @Override

@@ -1,7 +1,7 @@
 package io.asyncbatch.flink.operator.queue;
 
 import io.asyncbatch.flink.operator.inflight.Batch;
-import java.util.ArrayDeque;
+import io.asyncbatch.flink.operator.inflight.RowOutput;
 import java.util.LinkedHashSet;
 
 /**
@@ -15,12 +15,12 @@ final class UnorderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     /** By position; a batch in the middle is removed as soon as it is empty, in constant time. */
     private final LinkedHashSet<Batch<IN, OUT>> batches = new LinkedHashSet<>();
 
-    /** Done batches whose next row stands before the first fence, in the order they got there. */
-    private final ArrayDeque<Batch<IN, OUT>> ready = new ArrayDeque<>();
+    /** Batches with a row that may leave before the first fence, in the order they got there. */
+    private final LinkedHashSet<Batch<IN, OUT>> ready = new LinkedHashSet<>();
 
     @Override
-    void onCompleted(Batch<IN, OUT> batch) {
-        if (batch.nextPosition() < fencePosition()) {
+    void onReady(Batch<IN, OUT> batch) {
+        if (batch.hasReady(fencePosition(), false)) {
             ready.add(batch);
         }
     }
@@ -38,17 +38,24 @@ final class UnorderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     @Override
     void remove(Batch<IN, OUT> batch) {
         batches.remove(batch);
-        ready.poll();
+        ready.remove(batch);
     }
 
     @Override
     Batch<IN, OUT> nextReady() {
-        return ready.peek();
+        return ready.isEmpty() ? null : ready.iterator().next();
     }
 
     @Override
-    void heldByFence(Batch<IN, OUT> batch) {
-        ready.poll();
+    int emitReady(Batch<IN, OUT> batch, int most, RowOutput<OUT> output) {
+        return batch.emit(most, fencePosition(), false, output);
+    }
+
+    @Override
+    void someLeft(Batch<IN, OUT> batch) {
+        if (!batch.hasReady(fencePosition(), false)) {
+            ready.remove(batch);
+        }
     }
 
     /** All rows before the passed fence have left, so nothing is ready but what it held back. */
@@ -58,9 +65,7 @@ final class UnorderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
             if (batch.nextPosition() >= nextFence) {
                 return;
             }
-            if (batch.isDone()) {
-                ready.add(batch);
-            }
+            onReady(batch);
         }
     }
 }

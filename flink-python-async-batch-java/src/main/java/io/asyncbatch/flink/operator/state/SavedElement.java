@@ -23,6 +23,10 @@ public sealed interface SavedElement<IN, OUT> extends Serializable {
     record Result<IN, OUT>(OUT value, boolean hasTimestamp, long timestamp)
             implements SavedElement<IN, OUT> {}
 
+    /** A row that will have no result, and has not left. */
+    record Failed<IN, OUT>(IN value, FailedRow failure, boolean hasTimestamp, long timestamp)
+            implements SavedElement<IN, OUT> {}
+
     /** A watermark that waits for the rows before it. */
     record Mark<IN, OUT>(long timestamp) implements SavedElement<IN, OUT> {}
 

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator.state;
 
+import io.asyncbatch.flink.FailureKind;
 import java.io.IOException;
 import java.util.Objects;
 import org.apache.flink.annotation.Internal;
@@ -7,6 +8,7 @@ import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.types.StringValue;
 
 /**
  * Writes {@link SavedElement}s: a tag byte, then what the tag announces. Used by one thread at a
@@ -28,6 +30,7 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
     private static final int KIND_RESULT = 1;
     private static final int KIND_MARK = 2;
     private static final int KIND_ORIGIN = 3;
+    private static final int KIND_FAILED = 4;
     private static final int HAS_TIMESTAMP = 0b0000_1000;
     private static final int IS_NULL = 0b0001_0000;
     private static final int KNOWN_BITS = KIND_MASK | HAS_TIMESTAMP | IS_NULL;
@@ -82,6 +85,13 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
                     result.hasTimestamp(),
                     result.timestamp());
         }
+        if (from instanceof SavedElement.Failed<IN, OUT> failed) {
+            return new SavedElement.Failed<>(
+                    copyOrNull(failed.value(), inputSerializer),
+                    failed.failure(),
+                    failed.hasTimestamp(),
+                    failed.timestamp());
+        }
         return from;
     }
 
@@ -114,6 +124,15 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
                     result.timestamp(),
                     outputSerializer,
                     target);
+        } else if (element instanceof SavedElement.Failed<IN, OUT> failed) {
+            writeRow(
+                    KIND_FAILED,
+                    failed.value(),
+                    failed.hasTimestamp(),
+                    failed.timestamp(),
+                    inputSerializer,
+                    target);
+            writeFailure(failed.failure(), target);
         } else if (element instanceof SavedElement.Mark<IN, OUT> mark) {
             target.writeByte(KIND_MARK);
             target.writeLong(mark.timestamp());
@@ -143,6 +162,15 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
                     long timestamp = readTimestamp(tag, source);
                     return new SavedElement.Result<>(
                             readValue(tag, outputSerializer, source), hasTimestamp(tag), timestamp);
+                }
+            case KIND_FAILED:
+                {
+                    long timestamp = readTimestamp(tag, source);
+                    return new SavedElement.Failed<>(
+                            readValue(tag, inputSerializer, source),
+                            readFailure(source),
+                            hasTimestamp(tag),
+                            timestamp);
                 }
             case KIND_MARK:
                 return new SavedElement.Mark<>(source.readLong());
@@ -214,6 +242,30 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
     private static <T> T readValue(int tag, TypeSerializer<T> serializer, DataInputView source)
             throws IOException {
         return (tag & IS_NULL) != 0 ? null : serializer.deserialize(source);
+    }
+
+    /** The kind by its name, so that kinds may be added anywhere. */
+    private static void writeFailure(FailedRow failure, DataOutputView target) throws IOException {
+        StringValue.writeString(failure.kind().name(), target);
+        StringValue.writeString(failure.message(), target);
+        target.writeInt(failure.attempts());
+        target.writeLong(failure.atMillis());
+    }
+
+    private static FailedRow readFailure(DataInputView source) throws IOException {
+        String kind = StringValue.readString(source);
+        String message = StringValue.readString(source);
+        int attempts = source.readInt();
+        long atMillis = source.readLong();
+        try {
+            return new FailedRow(FailureKind.valueOf(kind), message, attempts, atMillis);
+        } catch (IllegalArgumentException e) {
+            throw new IOException(
+                    "the state of the batching operator has a failed row of the unknown kind '"
+                            + kind
+                            + "'; it was written by a newer version or is damaged",
+                    e);
+        }
     }
 
     private static IOException unknownTag(int tag) {

@@ -102,7 +102,7 @@ class SavedElementSerializerTest extends SerializerTestBase<SavedElement<String,
 
     @Test
     void unknownTagIsNamed() throws IOException {
-        for (int tag : new int[] {0b100, 0b0010_0000, 0xFF}) {
+        for (int tag : new int[] {0b111, 0b0010_0000, 0xFF}) {
             DataInputDeserializer source = new DataInputDeserializer(new byte[] {(byte) tag});
             assertThatThrownBy(() -> createSerializer().deserialize(source))
                     .isInstanceOf(IOException.class)
