@@ -210,9 +210,14 @@ class IsolationTest {
 
     // ------------------------------------------------------------- too large
 
+    /** Rows that weigh alike, so that only how many they are makes a batch too large. */
+    private static OperatorRig<Integer> rowsOfOneByte(Settings settings) throws Exception {
+        return OperatorRig.create(settings.build(), row -> 1).opened();
+    }
+
     @Test
     void whatIsTooLargeIsHalvedAndSmallerBatchesFollow() throws Exception {
-        try (OperatorRig<Integer> rig = OperatorRig.open(Settings.ordered().batchSize(4))) {
+        try (OperatorRig<Integer> rig = rowsOfOneByte(Settings.ordered().batchSize(4))) {
             rig.rows(1, 2, 3, 4);
             rig.invoker.invocations.get(0).report(BatchOutcome.tooLarge(BAD));
             rig.runMails();
@@ -244,7 +249,7 @@ class IsolationTest {
 
     @Test
     void theLimitRecovers() throws Exception {
-        try (OperatorRig<Integer> rig = OperatorRig.open(Settings.ordered().batchSize(4))) {
+        try (OperatorRig<Integer> rig = rowsOfOneByte(Settings.ordered().batchSize(4))) {
             rig.rows(1, 2, 3, 4);
             rig.invoker.invocations.get(0).report(BatchOutcome.tooLarge(BAD));
             rig.runMails();

@@ -16,7 +16,9 @@ class MetricsTest {
     @Test
     void registersWhatIsDocumented() throws Exception {
         Pattern ours =
-                Pattern.compile("(batch|async|inflight|pending|queueWait|inputHeld|total|late).*");
+                Pattern.compile(
+                        "(batch|async|calls|inflight|pending|queueWait|inputHeld|learned|rowsFailed|total"
+                                + "|late).*");
         try (var rig = OperatorRig.open(Settings.ordered())) {
             Set<String> documented = DocumentedMetrics.under("The operator", rig.metrics);
             assertThat(rig.metrics.keySet())
