@@ -5,16 +5,9 @@ import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.state.FailedRow;
 import io.asyncbatch.flink.operator.state.SavedElement;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.BitSet;
-import java.util.Collections;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.ScheduledFuture;
 import java.util.function.Consumer;
-import java.util.stream.IntStream;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
@@ -27,8 +20,8 @@ import org.apache.flink.annotation.Internal;
  * the batch is in. That is what makes exactly one outcome win, whatever the order in which the
  * invocation, the deadline and the timeout handler report.
  *
- * <p>At any moment there is at most one call, for all rows or for a part of them. Parts come to be
- * when a call fails and its rows are called for again in halves.
+ * <p>What is called for is in {@link BatchCalls}, what came out of it in {@link RowOutcomes}, and
+ * what has left in {@link Departures}.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -44,31 +37,18 @@ public final class Batch<IN, OUT> {
         DONE
     }
 
-    /**
-     * Rows that are called for together.
-     *
-     * @param rows indexes in the batch, ascending
-     * @param attempts calls that they were part of
-     */
-    private record Part(int[] rows, int attempts) {}
-
     private final int size;
     private final RowTimestamps timestamps;
     private final RowOutcomes<OUT> outcomes;
+    private final Departures departures;
 
     private State state;
 
     /** Null once nothing needs the inputs, so that they and the results are not both held. */
     @Nullable private BatchRows<IN> rows;
 
-    /** The call that is under way, or the last one. */
-    @Nullable private BatchRequest<IN> request;
-
-    /** The rows of the call by index in the batch; null for all. */
-    @Nullable private int[] called;
-
-    /** What has yet to be called for, after what is under way. */
-    private final Deque<Part> parts = new ArrayDeque<>(0);
+    /** Null before the batch is dispatched and once it is done. */
+    @Nullable private BatchCalls<IN> calls;
 
     private boolean holdsSlot;
     private long bytes;
@@ -82,19 +62,11 @@ public final class Batch<IN, OUT> {
 
     private long firstPosition;
 
-    /** All rows before this one have left. */
-    private int prefix;
-
-    /** Rows that left before one that came before them; null if none did. */
-    @Nullable private BitSet leftEarly;
-
-    private int remaining;
-
     private Batch(int size, RowTimestamps timestamps) {
         this.size = size;
         this.timestamps = timestamps;
         this.outcomes = new RowOutcomes<>(size);
-        this.remaining = size;
+        this.departures = new Departures(size, outcomes);
     }
 
     /**
@@ -140,13 +112,13 @@ public final class Batch<IN, OUT> {
         }
         state = State.IN_FLIGHT;
         holdsSlot = true;
-        request = new BatchRequest<>(batchId, 1, rows.values());
-        return request;
+        calls = new BatchCalls<>(rows, outcomes);
+        return calls.callForAll(batchId);
     }
 
     /** An invocation reported. False if a deadline was faster and nobody waits for it any more. */
     boolean acceptsInvocation(BatchRequest<IN> invoked) {
-        return state == State.IN_FLIGHT && request == invoked;
+        return state == State.IN_FLIGHT && calls.isCurrent(invoked);
     }
 
     /** The invocation is to be repeated: in flight to awaiting retry. The slot stays taken. */
@@ -166,12 +138,12 @@ public final class Batch<IN, OUT> {
      */
     @Nullable
     BatchRequest<IN> retry(BatchRequest<IN> failed) {
-        if (state != State.AWAITING_RETRY || request != failed) {
+        if (state != State.AWAITING_RETRY || !calls.isCurrent(failed)) {
             return null;
         }
         state = State.IN_FLIGHT;
         retryTimer = null;
-        return callForTheRest(failed.attempt() + 1);
+        return calls.callForTheRest(failed.attempt() + 1);
     }
 
     /**
@@ -187,12 +159,12 @@ public final class Batch<IN, OUT> {
         }
         state = State.TIMING_OUT;
         cancelRetryTimer();
-        return callForTheRest(request.attempt());
+        return calls.callForTheRest(calls.current().attempt());
     }
 
     /** Whether the answer of the timeout handler to this request is what the batch waits for. */
     boolean acceptsTimeoutAnswer(BatchRequest<IN> asked) {
-        return state == State.TIMING_OUT && request == asked;
+        return state == State.TIMING_OUT && calls.isCurrent(asked);
     }
 
     /** Whether the deadline has passed, so that only the timeout handler is asked. */
@@ -200,116 +172,40 @@ public final class Batch<IN, OUT> {
         return state == State.TIMING_OUT;
     }
 
-    boolean hasParts() {
-        return !parts.isEmpty();
-    }
-
-    /** The call ended with rows that have no outcome: they will be called for in two parts. */
-    void split() {
-        int[] left = unsettledOfCall();
-        int middle = left.length / 2;
-        parts.push(new Part(Arrays.copyOfRange(left, middle, left.length), request.attempt()));
-        parts.push(new Part(Arrays.copyOf(left, middle), request.attempt()));
-    }
-
-    /** Calls for the next part, under a new id. */
-    BatchRequest<IN> nextPart(long batchId) {
-        Part next = parts.pop();
-        return call(batchId, next.attempts() + 1, next.rows());
-    }
-
-    /** Asks the timeout handler for all that is left, under a new id. */
-    BatchRequest<IN> allParts(long batchId) {
-        int[] all =
-                parts.stream().flatMapToInt(part -> IntStream.of(part.rows())).sorted().toArray();
-        parts.clear();
-        return call(batchId, 1, all);
-    }
-
-    /** For rows of the call that have no outcome; with the very list of the call if none has. */
-    private BatchRequest<IN> callForTheRest(int attempt) {
-        int[] rest = unsettledOfCall();
-        if (rest.length < request.inputs().size()) {
-            return call(request.batchId(), attempt, rest);
-        }
-        if (attempt != request.attempt()) {
-            request = new BatchRequest<>(request.batchId(), attempt, request.inputs());
-        }
-        return request;
-    }
-
-    private BatchRequest<IN> call(long batchId, int attempt, int[] of) {
-        called = of;
-        request = new BatchRequest<>(batchId, attempt, inputs(of));
-        return request;
-    }
-
-    private List<IN> inputs(int[] of) {
-        List<IN> inputs = new ArrayList<>(of.length);
-        for (int row : of) {
-            inputs.add(rows.value(row));
-        }
-        return Collections.unmodifiableList(inputs);
-    }
-
-    private int[] unsettledOfCall() {
-        return (called == null ? IntStream.range(0, size) : IntStream.of(called))
-                .filter(row -> !outcomes.isSettled(row))
-                .toArray();
+    /** The calls of a batch that was dispatched and is not done. */
+    BatchCalls<IN> calls() {
+        return calls;
     }
 
     // -------------------------------------------------------------- outcomes
 
-    /** Rows of the call that have no outcome yet. */
-    int unsettledRowsOfCall() {
-        return outcomes.noneSettled() ? request.inputs().size() : unsettledOfCall().length;
-    }
-
-    /** Indexes in the call's inputs of its rows that have no outcome yet. */
-    int[] unsettledIndexesOfCall() {
-        return IntStream.range(0, request.inputs().size())
-                .filter(this::isUnsettledInCall)
-                .toArray();
-    }
-
     /** All rows of the call that had no outcome have results, in their order. */
     void settle(List<OUT> results) {
-        if (called == null && outcomes.noneSettled()) {
+        if (calls.isForAll() && outcomes.noneSettled()) {
             outcomes.settleAll(results);
             return;
         }
         int next = 0;
-        for (int row : unsettledOfCall()) {
+        for (int row : calls.unsettled()) {
             outcomes.settle(row, results.get(next++));
         }
     }
 
-    /** Whether an index of the call's inputs is one of a row without an outcome. */
-    boolean isUnsettledInCall(int index) {
-        return index >= 0
-                && index < request.inputs().size()
-                && !outcomes.isSettled(rowOfCall(index));
-    }
-
     /** One row of the call has its result. */
     void settle(int index, @Nullable OUT result) {
-        outcomes.settle(rowOfCall(index), result);
+        outcomes.settle(calls.rowOf(index), result);
     }
 
     /** One row of the call will have no result. */
     void fail(int index, FailedRow failure) {
-        outcomes.fail(rowOfCall(index), failure);
+        outcomes.fail(calls.rowOf(index), failure);
     }
 
     /** All rows of the call that have no outcome yet will have no result. */
     void failCall(FailedRow failure) {
-        for (int row : unsettledOfCall()) {
+        for (int row : calls.unsettled()) {
             outcomes.fail(row, failure);
         }
-    }
-
-    private int rowOfCall(int index) {
-        return called == null ? index : called[index];
     }
 
     boolean allSettled() {
@@ -325,8 +221,7 @@ public final class Batch<IN, OUT> {
         if (!outcomes.anyFailed()) {
             rows = null;
         }
-        request = null;
-        called = null;
+        calls = null;
         state = State.DONE;
     }
 
@@ -394,12 +289,12 @@ public final class Batch<IN, OUT> {
 
     /** Position of the first row that has not left yet. */
     public long nextPosition() {
-        return firstPosition + prefix;
+        return firstPosition + departures.next();
     }
 
     /** Rows that have not left yet. */
     public int remaining() {
-        return remaining;
+        return departures.remaining();
     }
 
     /**
@@ -409,17 +304,7 @@ public final class Batch<IN, OUT> {
      * @param inOrder whether no row leaves before one that came earlier
      */
     public boolean hasReady(long before, boolean inOrder) {
-        int end = endOf(before);
-        for (int row = prefix; row < end; row++) {
-            if (outcomes.isSettled(row)) {
-                if (!hasLeft(row)) {
-                    return true;
-                }
-            } else if (inOrder) {
-                return false;
-            }
-        }
-        return false;
+        return departures.nextReady(0, endOf(before), inOrder) >= 0;
     }
 
     /**
@@ -433,39 +318,17 @@ public final class Batch<IN, OUT> {
     public int emit(int most, long before, boolean inOrder, RowOutput<OUT> output) {
         int end = endOf(before);
         int count = 0;
-        for (int row = prefix; row < end && count < most; row++) {
-            if (!outcomes.isSettled(row)) {
-                if (inOrder) {
-                    break;
-                }
-            } else if (!hasLeft(row)) {
-                markLeft(row);
-                count++;
-                leave(row, output);
-            }
+        int row = 0;
+        while (count < most && (row = departures.nextReady(row, end, inOrder)) >= 0) {
+            departures.left(row);
+            count++;
+            leave(row, output);
         }
         return count;
     }
 
     private int endOf(long before) {
         return (int) Math.min(size, before - firstPosition);
-    }
-
-    private boolean hasLeft(int row) {
-        return row < prefix || leftEarly != null && leftEarly.get(row);
-    }
-
-    /** Before it leaves: what its consumer throws must not have it leave twice. */
-    private void markLeft(int row) {
-        remaining--;
-        if (row == prefix) {
-            prefix = leftEarly == null ? prefix + 1 : leftEarly.nextClearBit(prefix + 1);
-        } else {
-            if (leftEarly == null) {
-                leftEarly = new BitSet(size);
-            }
-            leftEarly.set(row);
-        }
     }
 
     private void leave(int row, RowOutput<OUT> output) {
@@ -482,7 +345,7 @@ public final class Batch<IN, OUT> {
     /** Saves the row at a position unless it has left, as its outcome if that is known. */
     public void save(long position, Consumer<SavedElement<IN, OUT>> snapshot) {
         int row = (int) (position - firstPosition);
-        if (hasLeft(row)) {
+        if (departures.hasLeft(row)) {
             return;
         }
         boolean hasTimestamp = timestamps.isPresent(row);

@@ -8,24 +8,16 @@ import io.asyncbatch.flink.invoker.RowFailure;
 import io.asyncbatch.flink.metrics.BatchMetrics;
 import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.BatchSettings;
-import io.asyncbatch.flink.operator.FailureHandling.Verdict;
-import io.asyncbatch.flink.operator.state.FailedRow;
-import java.util.ArrayDeque;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeoutException;
-import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
-import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.function.ThrowingRunnable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,13 +52,10 @@ public final class BatchDispatcher<IN, OUT> {
     private final MailboxExecutor mailbox;
     private final BatchMetrics metrics;
     private final BatchListener<IN, OUT> listener;
+    private final Slots<IN, OUT> slots;
+    private final Settlement<IN, OUT> settlement;
 
-    private final Queue<Batch<IN, OUT>> waiting = new ArrayDeque<>();
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
-
-    /** Read by metric reporters too. */
-    private volatile InflightLoad load = InflightLoad.NONE;
-
     private long lastBatchId;
     private boolean closed;
 
@@ -83,36 +72,37 @@ public final class BatchDispatcher<IN, OUT> {
         this.mailbox = mailbox;
         this.metrics = metrics;
         this.listener = listener;
+        this.slots = new Slots<>(settings);
+        this.settlement =
+                new Settlement<>(settings.failureHandling(), timeService, metrics, listener);
     }
 
     /** Dispatches the batch as soon as it has a slot, which may be now. Never waits. */
     public void submit(Batch<IN, OUT> batch) throws Exception {
-        waiting.add(batch);
+        slots.await(batch);
         dispatchWaiting();
     }
 
     /** Whether there are batches without a slot. */
     public boolean hasWaiting() {
-        return !waiting.isEmpty();
+        return slots.hasWaiting();
     }
 
     /** Whether a batch that is submitted now is dispatched at once, unless it is too heavy. */
     public boolean hasFreeSlot() {
-        return waiting.isEmpty()
-                && load.batches() < settings.capacity()
-                && load.bytes() < settings.maxBytesInFlight();
+        return slots.hasFree();
     }
 
     /** What is invoked or awaits emission. Any thread may ask. */
     public InflightLoad load() {
-        return load;
+        return slots.load();
     }
 
     /** The last result of the batch left. Frees its slot, for the batch that waits longest. */
     public void release(Batch<IN, OUT> batch) throws Exception {
         if (batch.holdsSlot()) {
             metrics.batchLeft(nanoTime() - batch.openedNanos());
-            load = load.minus(batch.size(), batch.bytes());
+            slots.free(batch);
             dispatchWaiting();
             if (hasFreeSlot()) {
                 listener.onSlotFree();
@@ -125,24 +115,16 @@ public final class BatchDispatcher<IN, OUT> {
         closed = true;
         invoked.forEach(Batch::cancelTimers);
         invoked.clear();
-        waiting.clear();
+        slots.close();
     }
 
     private void dispatchWaiting() throws Exception {
-        while (!waiting.isEmpty() && hasSlotFor(waiting.peek())) {
-            dispatch(waiting.poll());
+        for (Batch<IN, OUT> next = slots.take(); next != null; next = slots.take()) {
+            dispatch(next);
         }
     }
 
-    /** One batch is let through whatever it weighs, since no wait makes it lighter. */
-    private boolean hasSlotFor(Batch<IN, OUT> batch) {
-        return load.batches() < settings.capacity()
-                && (load.batches() == 0
-                        || batch.bytes() <= settings.maxBytesInFlight() - load.bytes());
-    }
-
     private void dispatch(Batch<IN, OUT> batch) throws Exception {
-        load = load.plus(batch.size(), batch.bytes());
         invoked.add(batch);
         BatchRequest<IN> request = batch.dispatch(++lastBatchId);
         metrics.batchDispatched(nanoTime() - batch.closedNanos());
@@ -166,7 +148,7 @@ public final class BatchDispatcher<IN, OUT> {
                                             "early rows of batch %s",
                                             request.batchId()));
         } catch (Exception invokerFailure) {
-            fail(request, FailureKind.INVOKER, invokerFailure);
+            settlement.broken(request, invokerFailure);
             return;
         }
         stage.whenComplete(
@@ -207,7 +189,7 @@ public final class BatchDispatcher<IN, OUT> {
             long delayMillis = Math.min(retry.delayMillis(), settings.timeoutMillis());
             batch.awaitRetry(timerIn(delayMillis, () -> onRetry(batch, request)));
         } else {
-            settle(batch, request, FailureKind.EXCEPTION, told, failure);
+            goOnIf(settlement.settle(batch, request, FailureKind.EXCEPTION, told, failure), batch);
         }
     }
 
@@ -235,7 +217,7 @@ public final class BatchDispatcher<IN, OUT> {
         try {
             stage = invoker.timeout(request);
         } catch (Exception invokerFailure) {
-            fail(request, FailureKind.INVOKER, invokerFailure);
+            settlement.broken(request, invokerFailure);
             return;
         }
         stage.whenComplete(
@@ -258,92 +240,28 @@ public final class BatchDispatcher<IN, OUT> {
             Throwable failure)
             throws Exception {
         if (!closed && batch.acceptsTimeoutAnswer(request)) {
-            settle(batch, request, FailureKind.TIMEOUT, tell(outcome), failure);
+            goOnIf(
+                    settlement.settle(batch, request, FailureKind.TIMEOUT, tell(outcome), failure),
+                    batch);
         }
     }
 
     private void onGraceExpired(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
         if (!closed && batch.acceptsTimeoutAnswer(request)) {
-            failed(
-                    batch,
-                    request,
-                    FailureKind.TIMEOUT,
+            TimeoutException noAnswer =
                     new TimeoutException(
                             "it passed its timeout of "
                                     + settings.timeoutMillis()
                                     + " ms and its timeout handler did not answer within "
                                     + TIMEOUT_ANSWER_GRACE_MILLIS
-                                    + " ms"));
+                                    + " ms");
+            goOnIf(settlement.failed(batch, request, FailureKind.TIMEOUT, noAnswer), batch);
         }
     }
 
     /** Has the user's code that was to run in this thread say what came out. */
     private BatchOutcome<OUT> tell(BatchOutcome<OUT> outcome) {
         return outcome instanceof BatchOutcome.Deferred<OUT> deferred ? deferred.tell() : outcome;
-    }
-
-    /**
-     * Ends the batch with what the call that it waited for reported.
-     *
-     * @param exceptionKind what an exception of that call counts as
-     */
-    private void settle(
-            Batch<IN, OUT> batch,
-            BatchRequest<IN> request,
-            FailureKind exceptionKind,
-            BatchOutcome<OUT> outcome,
-            Throwable failure)
-            throws Exception {
-        if (failure != null) {
-            fail(request, FailureKind.INVOKER, ExceptionUtils.stripCompletionException(failure));
-        } else if (outcome instanceof BatchOutcome.Success<OUT> success) {
-            succeeded(batch, request, success);
-        } else if (outcome instanceof BatchOutcome.TooLarge<OUT> tooLarge) {
-            failed(batch, request, FailureKind.TOO_LARGE, tooLarge.cause());
-        } else if (outcome instanceof BatchOutcome.Failure<OUT> reported) {
-            failed(
-                    batch,
-                    request,
-                    reported.invalidResult() ? FailureKind.INVALID_RESULT : exceptionKind,
-                    reported.cause());
-        } else {
-            fail(
-                    request,
-                    FailureKind.INVOKER,
-                    new IllegalStateException("the invoker reported no outcome"));
-        }
-    }
-
-    /** The call returned: its results and failures are those of the rows it did not give early. */
-    private void succeeded(
-            Batch<IN, OUT> batch, BatchRequest<IN> request, BatchOutcome.Success<OUT> success)
-            throws Exception {
-        List<OUT> results = success.results();
-        int expected = batch.unsettledRowsOfCall();
-        if (results == null || results.size() != expected) {
-            failed(batch, request, FailureKind.INVALID_RESULT, misfit(results, expected));
-            return;
-        }
-        if (success.failures().isEmpty()) {
-            batch.settle(results);
-        } else if (!settleRows(
-                batch, request, batch.unsettledIndexesOfCall(), results, success.failures())) {
-            return;
-        }
-        if (request.attempt() == 1 && request.inputs().size() == batch.size()) {
-            listener.onSuccess(batch.size(), batch.bytes());
-        }
-        goOn(batch);
-    }
-
-    private static IllegalStateException misfit(@Nullable List<?> results, int expected) {
-        return new IllegalStateException(
-                "the result of a batch should be of list type with one element for each of its "
-                        + expected
-                        + " inputs, "
-                        + (results == null
-                                ? "and cannot be none"
-                                : "but it has " + results.size()));
     }
 
     private void onEarlyRows(
@@ -360,7 +278,7 @@ public final class BatchDispatcher<IN, OUT> {
             metrics.lateResultDropped();
             return;
         }
-        if (settleRows(batch, request, rows, results, failures)) {
+        if (settlement.settleRows(batch, request, rows, results, failures)) {
             if (batch.allSettled()) {
                 complete(batch);
             } else {
@@ -370,99 +288,23 @@ public final class BatchDispatcher<IN, OUT> {
     }
 
     /**
-     * Takes the outcome of rows of a call.
+     * The call that was under way has ended.
      *
-     * @param rows indexes in the call's inputs
-     * @param results as many, in the same order
-     * @return false if that ended the batch
+     * @param taskGoesOn whether the task has not ended with it
      */
-    private boolean settleRows(
-            Batch<IN, OUT> batch,
-            BatchRequest<IN> request,
-            int[] rows,
-            List<OUT> results,
-            List<RowFailure> failures)
-            throws Exception {
-        Map<Integer, Throwable> failureOf = new HashMap<>();
-        failures.forEach(failure -> failureOf.put(failure.row(), failure.cause()));
-        if (!failures.isEmpty()
-                && settings.failureHandling().judge(FailureKind.ROW_FAILURE, 1)
-                        == Verdict.FAIL_TASK) {
-            RowFailure first = failures.get(0);
-            fail(request, FailureKind.ROW_FAILURE, first.cause());
-            return false;
+    private void goOnIf(boolean taskGoesOn, Batch<IN, OUT> batch) throws Exception {
+        if (!taskGoesOn) {
+            return;
         }
-        for (int i = 0; i < rows.length; i++) {
-            int row = rows[i];
-            if (!batch.isUnsettledInCall(row)) {
-                fail(
-                        request,
-                        FailureKind.INVALID_RESULT,
-                        new IllegalStateException(
-                                "there is a result for index "
-                                        + row
-                                        + ", which is that of no input that still waits for one;"
-                                        + " indexes go from 0 to "
-                                        + (request.inputs().size() - 1)));
-                return false;
-            }
-            Throwable cause = failureOf.get(row);
-            if (cause == null) {
-                batch.settle(row, results.get(i));
-            } else {
-                batch.fail(row, failedRow(FailureKind.ROW_FAILURE, cause, request));
-            }
-        }
-        metrics.rowsFailed(FailureKind.ROW_FAILURE, failures.size());
-        return true;
-    }
-
-    private FailedRow failedRow(FailureKind kind, Throwable cause, BatchRequest<IN> request) {
-        return FailedRow.of(kind, cause, request.attempt(), timeService.getCurrentProcessingTime());
-    }
-
-    /** A call failed for all rows that it gave no outcome for. */
-    private void failed(
-            Batch<IN, OUT> batch, BatchRequest<IN> request, FailureKind kind, Throwable cause)
-            throws Exception {
-        int rows = batch.unsettledRowsOfCall();
-        if (kind == FailureKind.TOO_LARGE) {
-            listener.onTooLarge(rows, batch.bytes() * rows / batch.size());
-        }
-        // What the timeout handler answered for all rows it would answer for half of them too.
-        switch (settings.failureHandling().judge(kind, batch.isTimingOut() ? 1 : rows)) {
-            case FAIL_TASK -> fail(request, kind, cause);
-            case SPLIT -> {
-                LOG.debug(
-                        "Batch {} of {} rows is called for in halves",
-                        request.batchId(),
-                        rows,
-                        cause);
-                metrics.batchSplit();
-                batch.split();
-                goOn(batch);
-            }
-            case GIVE_UP_ROWS -> {
-                LOG.debug("Gave up {} rows of batch {}", rows, request.batchId(), cause);
-                metrics.callFailed();
-                metrics.rowsFailed(kind, rows);
-                batch.failCall(failedRow(kind, cause, request));
-                goOn(batch);
-            }
-        }
-    }
-
-    /** The call that was under way has ended, and the task has not. */
-    private void goOn(Batch<IN, OUT> batch) throws Exception {
-        if (!batch.hasParts()) {
+        if (!batch.calls().hasParts()) {
             complete(batch);
             return;
         }
         listener.onPartlyDone(batch);
         if (batch.isTimingOut()) {
-            askTimeoutHandler(batch, batch.allParts(++lastBatchId));
+            askTimeoutHandler(batch, batch.calls().allParts(++lastBatchId));
         } else {
-            invoke(batch, batch.nextPart(++lastBatchId));
+            invoke(batch, batch.calls().nextPart(++lastBatchId));
         }
     }
 
@@ -471,13 +313,6 @@ public final class BatchDispatcher<IN, OUT> {
         invoked.remove(batch);
         metrics.batchDone(batch.size());
         listener.onDone(batch);
-    }
-
-    private void fail(BatchRequest<IN> request, FailureKind kind, Throwable cause)
-            throws Exception {
-        metrics.batchFailed(kind);
-        listener.onFailure(
-                new BatchFailedException(request.batchId(), request.inputs().size(), cause));
     }
 
     /** Called by any thread. */

@@ -1,0 +1,74 @@
+package io.asyncbatch.flink.operator.inflight;
+
+import io.asyncbatch.flink.metrics.InflightLoad;
+import io.asyncbatch.flink.operator.BatchSettings;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import javax.annotation.Nullable;
+
+/**
+ * Who has one of the places in flight, and who waits for one, first come first served. Owned by the
+ * mailbox thread.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+final class Slots<IN, OUT> {
+
+    private final int capacity;
+    private final long maxBytesInFlight;
+
+    private final Queue<Batch<IN, OUT>> waiting = new ArrayDeque<>();
+
+    /** Read by metric reporters too. */
+    private volatile InflightLoad load = InflightLoad.NONE;
+
+    Slots(BatchSettings settings) {
+        this.capacity = settings.capacity();
+        this.maxBytesInFlight = settings.maxBytesInFlight();
+    }
+
+    void await(Batch<IN, OUT> batch) {
+        waiting.add(batch);
+    }
+
+    boolean hasWaiting() {
+        return !waiting.isEmpty();
+    }
+
+    /** Whether a batch that comes now gets a slot at once, unless it is too heavy. */
+    boolean hasFree() {
+        return waiting.isEmpty() && load.batches() < capacity && load.bytes() < maxBytesInFlight;
+    }
+
+    /** Gives a slot to the batch that waits longest; null if none waits or there is none for it. */
+    @Nullable
+    Batch<IN, OUT> take() {
+        Batch<IN, OUT> next = waiting.peek();
+        if (next == null || !hasSlotFor(next)) {
+            return null;
+        }
+        load = load.plus(next.size(), next.bytes());
+        return waiting.remove();
+    }
+
+    /** One batch is let through whatever it weighs, since no wait makes it lighter. */
+    private boolean hasSlotFor(Batch<IN, OUT> batch) {
+        return load.batches() < capacity
+                && (load.batches() == 0 || batch.bytes() <= maxBytesInFlight - load.bytes());
+    }
+
+    void free(Batch<IN, OUT> batch) {
+        load = load.minus(batch.size(), batch.bytes());
+    }
+
+    /** What holds a slot. Any thread may ask. */
+    InflightLoad load() {
+        return load;
+    }
+
+    /** Nothing waits any more. */
+    void close() {
+        waiting.clear();
+    }
+}
