@@ -10,6 +10,7 @@ import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.CloseReason;
 import io.asyncbatch.flink.operator.buffer.LearnedLimit;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import io.asyncbatch.flink.operator.emission.EmittingOperator;
 import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
 import io.asyncbatch.flink.operator.inflight.BatchListener;
@@ -21,20 +22,15 @@ import io.asyncbatch.flink.operator.state.SavedElementSerializer;
 import io.asyncbatch.flink.operator.state.SavedElements;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.RejectedExecutionException;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
-import org.apache.flink.runtime.checkpoint.CheckpointOptions;
-import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
-import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.operators.TimestampedCollector;
 import org.apache.flink.streaming.api.watermark.Watermark;
@@ -57,16 +53,10 @@ import org.apache.flink.util.OutputTag;
  * @param <OUT> type of the outputs
  */
 @Internal
-public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperator<OUT>
+public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         implements OneInputStreamOperator<IN, OUT>, BoundedOneInput, BatchListener<IN, OUT> {
 
     private static final long serialVersionUID = 1L;
-
-    /**
-     * Rows that leave in one mail. Many, because a mail costs more than a row; bounded, so that
-     * timers and completions get their turn when much has become ready at once.
-     */
-    static final int EMITTED_PER_MAIL = 512;
 
     private final transient MailboxExecutor mailbox;
     private final transient BatchSettings settings;
@@ -86,9 +76,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     @Nullable private transient BatchFormer<IN> former;
     private transient InputHold hold;
     private transient boolean copiesInputs;
-    private transient boolean emissionScheduled;
     private transient boolean finished;
-    @Nullable private transient Exception failure;
 
     AsyncBatchWaitOperator(
             StreamOperatorParameters<OUT> parameters,
@@ -98,7 +86,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
             RowWeigher<IN> weigher,
             TypeSerializer<OUT> outputSerializer,
             @Nullable OutputTag<Row> deadLetters) {
-        super(parameters);
+        super(parameters, mailbox);
         this.mailbox = mailbox;
         this.settings = settings;
         this.invokerFactory = invokerFactory;
@@ -294,55 +282,17 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
 
     @Override
     public void onFailure(Exception batchFailure) throws Exception {
-        failure = batchFailure;
-        throw batchFailure;
+        fail(batchFailure);
     }
 
-    /** Emits what may leave, unless a mail is on its way that will. */
-    private void emit() throws Exception {
-        if (!emissionScheduled) {
-            emitSome();
-        }
+    @Override
+    protected boolean canEmit() {
+        return queue.canEmit();
     }
 
-    private void emitSome() throws Exception {
-        if (failure != null) {
-            return;
-        }
-        try {
-            queue.emit(EMITTED_PER_MAIL, rowOutput, dispatcher::release);
-        } catch (Exception downstreamFailure) {
-            failure = downstreamFailure;
-            throw downstreamFailure;
-        }
-        if (queue.canEmit()) {
-            scheduleEmission();
-        }
-    }
-
-    private void scheduleEmission() {
-        try {
-            mailbox.execute(
-                    () -> {
-                        emissionScheduled = false;
-                        emitSome();
-                    },
-                    "emit results of batches");
-            emissionScheduled = true;
-        } catch (RejectedExecutionException mailboxClosed) {
-            LOG.debug("Kept results back: the task ended, and they are computed again");
-        }
-    }
-
-    /**
-     * A failure was thrown in a mail, perhaps one that ran while an operator before this one waited
-     * in its collector. If user code there swallowed it, going on would lose the batch.
-     */
-    private void rethrowFailure() throws Exception {
-        if (failure != null) {
-            getContainingTask().getEnvironment().failExternally(failure);
-            throw failure;
-        }
+    @Override
+    protected void emitUpTo(int most) throws Exception {
+        queue.emit(most, rowOutput, dispatcher::release);
     }
 
     // ----------------------------------------------------------------- state
@@ -369,17 +319,8 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
     }
 
     @Override
-    public OperatorSnapshotFutures snapshotState(
-            long checkpointId,
-            long timestamp,
-            CheckpointOptions checkpointOptions,
-            CheckpointStreamFactory factory)
-            throws Exception {
-        OperatorSnapshotFutures futures =
-                super.snapshotState(checkpointId, timestamp, checkpointOptions, factory);
-        // The backend copied the entries; without this it would keep the rows until the next one.
+    protected void forgetSaved() {
         savedElements.clear();
-        return futures;
     }
 
     /**
@@ -393,9 +334,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends AbstractStreamOperato
             restored.add(element);
         }
         restored.end();
-        if (queue.canEmit()) {
-            scheduleEmission();
-        }
+        beginEmission();
     }
 
     private InflightLoad load() {

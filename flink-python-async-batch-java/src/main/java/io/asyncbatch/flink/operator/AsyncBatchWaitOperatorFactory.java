@@ -3,18 +3,12 @@ package io.asyncbatch.flink.operator;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import io.asyncbatch.flink.operator.emission.EmittingOperatorFactory;
 import java.util.Objects;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.ExecutionConfig;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
-import org.apache.flink.streaming.api.operators.ChainingStrategy;
-import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
-import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 
@@ -26,9 +20,7 @@ import org.apache.flink.util.OutputTag;
  * @param <OUT> type of the outputs
  */
 @Internal
-@SuppressWarnings("deprecation") // the interface is how a task knows that the operator yields
-public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStreamOperatorFactory<OUT>
-        implements OneInputStreamOperatorFactory<IN, OUT>, YieldingOperatorFactory<OUT> {
+public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends EmittingOperatorFactory<IN, OUT> {
 
     private static final long serialVersionUID = 1L;
 
@@ -36,7 +28,6 @@ public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStream
     private final BatchInvokerFactory<IN, OUT> invokerFactory;
     private final RowWeigher<IN> weigher;
     @Nullable private final OutputTag<Row> deadLetters;
-    private TypeSerializer<OUT> outputSerializer;
 
     /** For settings that want no dead letters. */
     public AsyncBatchWaitOperatorFactory(
@@ -62,18 +53,6 @@ public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStream
             Objects.requireNonNull(deadLetters, "side output of dead letters");
         }
         this.deadLetters = deadLetters;
-        this.chainingStrategy = ChainingStrategy.ALWAYS;
-    }
-
-    @Override
-    public boolean isOutputTypeConfigurable() {
-        return true;
-    }
-
-    /** Called while the job graph is built, when the type is known for certain. */
-    @Override
-    public void setOutputType(TypeInformation<OUT> type, ExecutionConfig executionConfig) {
-        outputSerializer = type.createSerializer(executionConfig.getSerializerConfig());
     }
 
     @Override
@@ -87,7 +66,7 @@ public final class AsyncBatchWaitOperatorFactory<IN, OUT> extends AbstractStream
                         settings,
                         invokerFactory,
                         weigher,
-                        outputSerializer,
+                        outputSerializer(),
                         deadLetters);
     }
 

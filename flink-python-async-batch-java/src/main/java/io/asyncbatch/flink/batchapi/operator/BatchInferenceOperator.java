@@ -23,6 +23,7 @@ import io.asyncbatch.flink.batchapi.job.WaitingRow;
 import io.asyncbatch.flink.batchapi.state.SavedEntries;
 import io.asyncbatch.flink.batchapi.state.SavedEntry;
 import io.asyncbatch.flink.batchapi.state.SavedEntrySerializer;
+import io.asyncbatch.flink.operator.emission.EmittingOperator;
 import io.asyncbatch.flink.operator.inflight.InputHold;
 import io.asyncbatch.flink.operator.queue.Fence;
 import java.io.IOException;
@@ -31,7 +32,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
@@ -40,15 +40,11 @@ import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.configuration.CheckpointingOptions;
-import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.execution.Environment;
-import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
-import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.operators.TimestampedCollector;
 import org.apache.flink.streaming.api.watermark.Watermark;
@@ -70,13 +66,10 @@ import org.apache.flink.util.OutputTag;
  * @param <OUT> type of the outputs
  */
 @Internal
-public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperator<OUT>
+public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
         implements OneInputStreamOperator<IN, OUT>, BoundedOneInput, JobListener<IN, OUT> {
 
     private static final long serialVersionUID = 1L;
-
-    /** Rows that leave in one mail, so that checkpoints and answers get their turn. */
-    static final int EMITTED_PER_MAIL = 512;
 
     private final transient MailboxExecutor mailbox;
     private final transient BatchInferenceOptions options;
@@ -100,8 +93,6 @@ public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperato
     private transient InputHold hold;
     private transient ApiLimits limits;
     private transient boolean copiesInputs;
-    private transient boolean emissionScheduled;
-    @Nullable private transient Exception failure;
 
     BatchInferenceOperator(
             StreamOperatorParameters<OUT> parameters,
@@ -112,7 +103,7 @@ public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperato
             OutputTag<FailedRow<IN>> failures,
             BatchInferenceOperatorFactory.IoThreadFactory ioThreads,
             TypeSerializer<OUT> outputSerializer) {
-        super(parameters);
+        super(parameters, mailbox);
         this.mailbox = mailbox;
         this.options = options;
         this.apiFactory = apiFactory;
@@ -342,55 +333,17 @@ public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperato
 
     @Override
     public void onFailure(Exception jobFailure) throws Exception {
-        failure = jobFailure;
-        throw jobFailure;
+        fail(jobFailure);
     }
 
-    /** Emits what may leave, unless a mail is on its way that will. */
-    private void emit() throws Exception {
-        if (!emissionScheduled) {
-            emitSome();
-        }
+    @Override
+    protected boolean canEmit() {
+        return emission.canEmit();
     }
 
-    private void emitSome() throws Exception {
-        if (failure != null) {
-            return;
-        }
-        try {
-            emission.emit(EMITTED_PER_MAIL, collector);
-        } catch (Exception downstreamFailure) {
-            failure = downstreamFailure;
-            throw downstreamFailure;
-        }
-        if (emission.canEmit()) {
-            scheduleEmission();
-        }
-    }
-
-    private void scheduleEmission() {
-        try {
-            mailbox.execute(
-                    () -> {
-                        emissionScheduled = false;
-                        emitSome();
-                    },
-                    "emit results of batch jobs");
-            emissionScheduled = true;
-        } catch (RejectedExecutionException mailboxClosed) {
-            LOG.debug("Kept results back: the task ended, and they are fetched again");
-        }
-    }
-
-    /**
-     * A failure was thrown in a mail, perhaps one that ran while an operator before this one waited
-     * in its collector. If user code there swallowed it, going on would lose the job.
-     */
-    private void rethrowFailure() throws Exception {
-        if (failure != null) {
-            getContainingTask().getEnvironment().failExternally(failure);
-            throw failure;
-        }
+    @Override
+    protected void emitUpTo(int most) {
+        emission.emit(most, collector);
     }
 
     // ----------------------------------------------------------------- state
@@ -412,17 +365,8 @@ public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperato
     }
 
     @Override
-    public OperatorSnapshotFutures snapshotState(
-            long checkpointId,
-            long timestamp,
-            CheckpointOptions checkpointOptions,
-            CheckpointStreamFactory factory)
-            throws Exception {
-        OperatorSnapshotFutures futures =
-                super.snapshotState(checkpointId, timestamp, checkpointOptions, factory);
-        // The backend copied the entries; without this it would keep the rows until the next one.
+    protected void forgetSaved() {
         savedEntries.clear();
-        return futures;
     }
 
     @Override
@@ -441,7 +385,7 @@ public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperato
         }
         RestoredRows<IN, OUT> restored = new RestoredRows<>(emission, marks);
         // A watermark stays until all rows before it are back.
-        emissionScheduled = true;
+        holdEmission();
         for (SavedEntry<IN, OUT> entry : entries) {
             if (entry instanceof SavedEntry.Pending<IN, OUT> pending) {
                 take(restored.row(pending.row()));
@@ -451,10 +395,7 @@ public final class BatchInferenceOperator<IN, OUT> extends AbstractStreamOperato
                 restored.ready(entry);
             }
         }
-        emissionScheduled = false;
-        if (emission.canEmit()) {
-            scheduleEmission();
-        }
+        beginEmission();
     }
 
     private int jobsInFlight() {

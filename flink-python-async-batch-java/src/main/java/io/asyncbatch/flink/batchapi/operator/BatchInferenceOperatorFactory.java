@@ -4,20 +4,14 @@ import io.asyncbatch.flink.batchapi.BatchCodec;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions;
 import io.asyncbatch.flink.batchapi.FailedRow;
 import io.asyncbatch.flink.batchapi.client.BatchApiFactory;
+import io.asyncbatch.flink.operator.emission.EmittingOperatorFactory;
 import java.io.Serializable;
 import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.ExecutionConfig;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
-import org.apache.flink.streaming.api.operators.ChainingStrategy;
-import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
-import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
 import org.apache.flink.util.OutputTag;
 
 /**
@@ -28,9 +22,7 @@ import org.apache.flink.util.OutputTag;
  * @param <OUT> type of the outputs
  */
 @Internal
-@SuppressWarnings("deprecation") // the interface is how a task knows that the operator yields
-public final class BatchInferenceOperatorFactory<IN, OUT> extends AbstractStreamOperatorFactory<OUT>
-        implements OneInputStreamOperatorFactory<IN, OUT>, YieldingOperatorFactory<OUT> {
+public final class BatchInferenceOperatorFactory<IN, OUT> extends EmittingOperatorFactory<IN, OUT> {
 
     private static final long serialVersionUID = 1L;
 
@@ -39,7 +31,6 @@ public final class BatchInferenceOperatorFactory<IN, OUT> extends AbstractStream
     private final BatchCodec<IN, OUT> codec;
     private final OutputTag<FailedRow<IN>> failures;
     private final IoThreadFactory ioThreads;
-    private TypeSerializer<OUT> outputSerializer;
 
     /** Makes the thread that a subtask's files are written and read by. */
     interface IoThreadFactory extends Serializable {
@@ -65,7 +56,6 @@ public final class BatchInferenceOperatorFactory<IN, OUT> extends AbstractStream
         this.codec = Objects.requireNonNull(codec, "codec");
         this.failures = Objects.requireNonNull(failures, "failures");
         this.ioThreads = ioThreads;
-        this.chainingStrategy = ChainingStrategy.ALWAYS;
     }
 
     private static ExecutorService thread(String name) {
@@ -75,17 +65,6 @@ public final class BatchInferenceOperatorFactory<IN, OUT> extends AbstractStream
                     thread.setDaemon(true);
                     return thread;
                 });
-    }
-
-    @Override
-    public boolean isOutputTypeConfigurable() {
-        return true;
-    }
-
-    /** Called while the job graph is built, when the type is known for certain. */
-    @Override
-    public void setOutputType(TypeInformation<OUT> type, ExecutionConfig executionConfig) {
-        outputSerializer = type.createSerializer(executionConfig.getSerializerConfig());
     }
 
     @Override
@@ -101,7 +80,7 @@ public final class BatchInferenceOperatorFactory<IN, OUT> extends AbstractStream
                         codec,
                         failures,
                         ioThreads,
-                        outputSerializer);
+                        outputSerializer());
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.batchapi.state;
 
 import io.asyncbatch.flink.batchapi.FailedRow;
+import io.asyncbatch.flink.operator.state.NullableCopy;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -230,7 +231,7 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
                     job.rows().stream().map(this::copy).toList());
         } else if (from instanceof SavedEntry.Result<IN, OUT> result) {
             return new SavedEntry.Result<>(
-                    copyOrNull(result.value(), outputSerializer),
+                    NullableCopy.of(result.value(), outputSerializer),
                     result.hasTimestamp(),
                     result.timestamp(),
                     result.segment());
@@ -238,7 +239,7 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
             FailedRow<IN> failed = failure.failedRow();
             return new SavedEntry.Failure<>(
                     new FailedRow<>(
-                            copyOrNull(failed.row, inputSerializer),
+                            NullableCopy.of(failed.row, inputSerializer),
                             failed.code,
                             failed.message,
                             failed.attempts),
@@ -251,14 +252,10 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
 
     private SavedRow<IN> copy(SavedRow<IN> row) {
         return new SavedRow<>(
-                copyOrNull(row.value(), inputSerializer),
+                NullableCopy.of(row.value(), inputSerializer),
                 row.hasTimestamp(),
                 row.timestamp(),
                 row.segment());
-    }
-
-    private static <T> T copyOrNull(T value, TypeSerializer<T> serializer) {
-        return value == null ? null : serializer.copy(value);
     }
 
     @Override

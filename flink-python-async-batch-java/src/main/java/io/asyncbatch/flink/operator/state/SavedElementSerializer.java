@@ -75,19 +75,19 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
     public SavedElement<IN, OUT> copy(SavedElement<IN, OUT> from) {
         if (from instanceof SavedElement.Input<IN, OUT> input) {
             return new SavedElement.Input<>(
-                    copyOrNull(input.value(), inputSerializer),
+                    NullableCopy.of(input.value(), inputSerializer),
                     input.hasTimestamp(),
                     input.timestamp());
         }
         if (from instanceof SavedElement.Result<IN, OUT> result) {
             return new SavedElement.Result<>(
-                    copyOrNull(result.value(), outputSerializer),
+                    NullableCopy.of(result.value(), outputSerializer),
                     result.hasTimestamp(),
                     result.timestamp());
         }
         if (from instanceof SavedElement.Failed<IN, OUT> failed) {
             return new SavedElement.Failed<>(
-                    copyOrNull(failed.value(), inputSerializer),
+                    NullableCopy.of(failed.value(), inputSerializer),
                     failed.failure(),
                     failed.hasTimestamp(),
                     failed.timestamp());
@@ -208,10 +208,6 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
     @Override
     public int hashCode() {
         return Objects.hash(inputSerializer, outputSerializer);
-    }
-
-    private static <T> T copyOrNull(T value, TypeSerializer<T> serializer) {
-        return value == null ? null : serializer.copy(value);
     }
 
     private static <T> void writeRow(

@@ -1,0 +1,46 @@
+package io.asyncbatch.flink.operator.emission;
+
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.ExecutionConfig;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.ChainingStrategy;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
+
+/**
+ * Creates a subtask's {@link EmittingOperator}, which yields to the mailbox and may be chained to
+ * any other. Travels with the job graph; used by the task's thread.
+ *
+ * @param <IN> type of the inputs
+ * @param <OUT> type of the outputs
+ */
+@Internal
+@SuppressWarnings("deprecation") // the interface is how a task knows that the operator yields
+public abstract class EmittingOperatorFactory<IN, OUT> extends AbstractStreamOperatorFactory<OUT>
+        implements OneInputStreamOperatorFactory<IN, OUT>, YieldingOperatorFactory<OUT> {
+
+    private static final long serialVersionUID = 1L;
+
+    private TypeSerializer<OUT> outputSerializer;
+
+    protected EmittingOperatorFactory() {
+        this.chainingStrategy = ChainingStrategy.ALWAYS;
+    }
+
+    @Override
+    public final boolean isOutputTypeConfigurable() {
+        return true;
+    }
+
+    /** Called while the job graph is built, when the type is known for certain. */
+    @Override
+    public final void setOutputType(TypeInformation<OUT> type, ExecutionConfig executionConfig) {
+        outputSerializer = type.createSerializer(executionConfig.getSerializerConfig());
+    }
+
+    protected final TypeSerializer<OUT> outputSerializer() {
+        return outputSerializer;
+    }
+}
