@@ -20,6 +20,9 @@ public enum FailureKind {
     /** The row alone is more than the model takes. */
     TOO_LARGE,
 
+    /** The worker died again and again while it had this row, and nothing else. */
+    WORKER_LOST,
+
     /** What runs the function is broken. */
     INVOKER
 }

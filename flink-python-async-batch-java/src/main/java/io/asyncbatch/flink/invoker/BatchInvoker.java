@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.invoker;
 
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.flink.annotation.Internal;
 
@@ -41,6 +42,26 @@ public interface BatchInvoker<IN, OUT> extends AutoCloseable {
      *     invocation
      */
     CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request);
+
+    /**
+     * Asked after a {@link BatchOutcome.WorkerLost}: completed, by any thread, when batches may be
+     * handed over again. Stays incomplete where that will not come; the invoker then fails the
+     * task.
+     */
+    default CompletionStage<Void> ready() {
+        return CompletableFuture.completedFuture(null);
+    }
+
+    /**
+     * Replaces whatever computes batches, because it no longer answers. All that is under way in it
+     * is then reported as {@link BatchOutcome.WorkerLost}.
+     *
+     * @param why what it was asked for in vain
+     * @return false if it cannot be replaced; then nothing has happened
+     */
+    default boolean replace(String why) {
+        return false;
+    }
 
     /**
      * Ends everything that {@link #open} started and waits for it, within seconds. Idempotent, and

@@ -69,6 +69,21 @@ public sealed interface BatchOutcome<OUT> {
     }
 
     /**
+     * What computes batches ended before the invocation did, and is being replaced. The operator
+     * invokes the batch again once {@link BatchInvoker#ready} says so.
+     *
+     * @param cause how it ended
+     * @param batches that were under way in it when it ended, this one among them; 0 if this one
+     *     was never handed over
+     */
+    record WorkerLost<OUT>(Throwable cause, int batches) implements BatchOutcome<OUT> {
+
+        public WorkerLost {
+            Objects.requireNonNull(cause, "cause");
+        }
+    }
+
+    /**
      * How it ended can be told in the mailbox thread only, because the user's code that tells it
      * may rely on running there.
      *
@@ -108,6 +123,10 @@ public sealed interface BatchOutcome<OUT> {
 
     static <OUT> BatchOutcome<OUT> retry(@Nullable Throwable cause, long delayMillis) {
         return new Retry<>(cause, delayMillis);
+    }
+
+    static <OUT> BatchOutcome<OUT> workerLost(Throwable cause, int batches) {
+        return new WorkerLost<>(cause, batches);
     }
 
     static <OUT> BatchOutcome<OUT> deferred(Callable<BatchOutcome<OUT>> outcome) {

@@ -42,6 +42,7 @@ public final class BatchMetrics {
     private final Map<FailureKind, Counter> failedBy = new EnumMap<>(FailureKind.class);
     private final Map<FailureKind, Counter> rowsFailedBy = new EnumMap<>(FailureKind.class);
     private final Counter batchesSplit;
+    private final Counter callsLostWithWorker;
 
     private long inputHeldNanos;
 
@@ -69,6 +70,7 @@ public final class BatchMetrics {
         lateResultsDropped = group.counter("lateResultsDropped");
         inputHeldTimeMs = group.counter("inputHeldTimeMs");
         batchesSplit = group.counter("batchesSplit");
+        callsLostWithWorker = group.counter("callsLostWithWorker");
         for (CloseReason reason : CloseReason.values()) {
             closedBy.put(reason, group.counter(nameOf(reason)));
         }
@@ -105,6 +107,7 @@ public final class BatchMetrics {
             case TIMEOUT -> "batchesFailedByTimeout";
             case ROW_FAILURE -> "batchesFailedByRow";
             case TOO_LARGE -> "batchesFailedBySize";
+            case WORKER_LOST -> "batchesFailedByWorker";
             case INVOKER -> "batchesFailedByInvoker";
         };
     }
@@ -116,6 +119,7 @@ public final class BatchMetrics {
             case TIMEOUT -> "rowsFailedByTimeout";
             case ROW_FAILURE -> "rowsFailedByFunction";
             case TOO_LARGE -> "rowsFailedBySize";
+            case WORKER_LOST -> "rowsFailedByWorker";
             case INVOKER -> "rowsFailedByInvoker";
         };
     }
@@ -171,6 +175,11 @@ public final class BatchMetrics {
     public void batchSplit() {
         batchesSplit.inc();
         asyncCallFailures.inc();
+    }
+
+    /** A call was under way in a worker that died, and is made again in the next one. */
+    public void callLost() {
+        callsLostWithWorker.inc();
     }
 
     /** A call failed for rows that the task goes on without. */

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /** An invoker whose calls end when, and how, the test says. Used by the test's thread. */
 final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
@@ -87,6 +88,11 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
             stage.complete(outcome);
         }
 
+        /** The worker died while it had so many batches, or never got this one if it had none. */
+        void lose(int batches) {
+            stage.complete(BatchOutcome.workerLost(new IllegalStateException("killed"), batches));
+        }
+
         void breakInvoker(Throwable cause) {
             stage.completeExceptionally(cause);
         }
@@ -100,6 +106,9 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     Exception failureOfClose;
     RuntimeException failureOfCalls;
     boolean answersAtOnce;
+    boolean isReplaceable;
+    final List<String> replacements = new ArrayList<>();
+    CompletableFuture<Void> ready = CompletableFuture.completedFuture(null);
     int opened;
     int closed;
 
@@ -139,6 +148,30 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
         timeouts.add(call);
         failIfToldTo();
         return call.stage;
+    }
+
+    @Override
+    public CompletionStage<Void> ready() {
+        return ready;
+    }
+
+    @Override
+    public boolean replace(String why) {
+        if (isReplaceable) {
+            replacements.add(why);
+        }
+        return isReplaceable;
+    }
+
+    /** The worker dies: all calls that are open are lost, and there is none until it is ready. */
+    void killWorker() {
+        ready = new CompletableFuture<>();
+        List<Call> lost =
+                Stream.concat(invocations.stream(), timeouts.stream())
+                        .filter(Call::isOpen)
+                        .toList();
+        int batches = (int) lost.stream().map(call -> call.request.batchId()).distinct().count();
+        lost.forEach(call -> call.lose(batches));
     }
 
     private void failIfToldTo() {

@@ -19,6 +19,7 @@ final class Settings {
     private boolean drainAtCheckpoint;
     private OnFailure onFailure = OnFailure.FAIL;
     private boolean isolate;
+    private int suspectAfter = FailureHandling.DEFAULT_SUSPECT_AFTER;
 
     private Settings(OutputMode mode) {
         this.mode = mode;
@@ -91,6 +92,11 @@ final class Settings {
         return this;
     }
 
+    Settings suspectAfter(int deaths) {
+        suspectAfter = deaths;
+        return this;
+    }
+
     BatchSettings build() {
         return new BatchSettings(
                 mode,
@@ -103,6 +109,6 @@ final class Settings {
                 latencyTarget,
                 maxBytesInFlight,
                 drainAtCheckpoint,
-                new FailureHandling(onFailure, isolate));
+                new FailureHandling(onFailure, isolate, suspectAfter));
     }
 }

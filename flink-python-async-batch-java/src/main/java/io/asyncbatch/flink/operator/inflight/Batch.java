@@ -33,6 +33,7 @@ public final class Batch<IN, OUT> {
         BUFFERED,
         IN_FLIGHT,
         AWAITING_RETRY,
+        AWAITING_WORKER,
         TIMING_OUT,
         DONE
     }
@@ -54,6 +55,7 @@ public final class Batch<IN, OUT> {
     private long bytes;
     private long openedNanos;
     private long closedNanos;
+    private long callBeganNanos;
 
     /** Of the deadline over all attempts, then of the answer of the timeout handler. */
     @Nullable private ScheduledFuture<?> deadlineTimer;
@@ -147,6 +149,33 @@ public final class Batch<IN, OUT> {
     }
 
     /**
+     * No call is made until it is the batch's turn again, in another worker or alone: in flight,
+     * awaiting retry or timing out to awaiting worker. Neither the deadline nor a retry comes
+     * meanwhile.
+     */
+    void awaitWorker() {
+        if (state == State.BUFFERED || state == State.DONE) {
+            throw new IllegalStateException("only a batch that was dispatched waits, not " + state);
+        }
+        cancelTimers();
+        state = State.AWAITING_WORKER;
+    }
+
+    /** It is the batch's turn: awaiting worker to in flight. */
+    BatchRequest<IN> callAgain(long batchId) {
+        if (state != State.AWAITING_WORKER) {
+            throw new IllegalStateException("only a batch that waits is called, not " + state);
+        }
+        state = State.IN_FLIGHT;
+        return calls.nextPart(batchId);
+    }
+
+    /** Whether a call for rows of the batch has yet to end. */
+    boolean hasCallUnderWay() {
+        return state == State.IN_FLIGHT || state == State.TIMING_OUT;
+    }
+
+    /**
      * The deadline passed: in flight or awaiting retry to timing out.
      *
      * @return the last attempt, with its rows that have no outcome yet; null if the outcome of all
@@ -214,7 +243,9 @@ public final class Batch<IN, OUT> {
 
     /** The outcome of all rows is known: in flight or timing out to done. */
     void complete() {
-        if (state != State.IN_FLIGHT && state != State.TIMING_OUT) {
+        if (state != State.IN_FLIGHT
+                && state != State.TIMING_OUT
+                && state != State.AWAITING_WORKER) {
             throw new IllegalStateException("a batch completes once, but it is " + state);
         }
         cancelTimers();
@@ -246,6 +277,16 @@ public final class Batch<IN, OUT> {
             retryTimer.cancel(false);
             retryTimer = null;
         }
+    }
+
+    /** A call for rows of the batch begins now, by the monotonic clock. */
+    void callBegan(long nanos) {
+        callBeganNanos = nanos;
+    }
+
+    /** When the call that is under way began, by the monotonic clock. */
+    long callBeganNanos() {
+        return callBeganNanos;
     }
 
     /** When its first row came, by the monotonic clock. Of a batch that was invoked. */

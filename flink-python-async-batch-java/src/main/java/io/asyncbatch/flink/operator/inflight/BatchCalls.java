@@ -24,8 +24,10 @@ final class BatchCalls<IN> {
      *
      * @param rows indexes in the batch, ascending
      * @param attempts calls that they were part of
+     * @param deaths of workers that these calls were under way in
+     * @param deathsAlone those of them when nothing else was under way than just these rows
      */
-    private record Part(int[] rows, int attempts) {}
+    private record Part(int[] rows, int attempts, int deaths, int deathsAlone) {}
 
     private final BatchRows<IN> rows;
     private final RowOutcomes<?> outcomes;
@@ -35,6 +37,11 @@ final class BatchCalls<IN> {
 
     /** The rows of the call by index in the batch; null for all. */
     @Nullable private int[] called;
+
+    /** Deaths of workers that the rows of the call have seen. */
+    private int deaths;
+
+    private int deathsAlone;
 
     /** What has yet to be called for, after what is under way. */
     private final Deque<Part> parts = new ArrayDeque<>(0);
@@ -82,20 +89,61 @@ final class BatchCalls<IN> {
     void split() {
         int[] left = unsettled();
         int middle = left.length / 2;
-        parts.push(new Part(Arrays.copyOfRange(left, middle, left.length), request.attempt()));
-        parts.push(new Part(Arrays.copyOf(left, middle), request.attempt()));
+        parts.push(part(Arrays.copyOfRange(left, middle, left.length)));
+        parts.push(part(Arrays.copyOf(left, middle)));
+    }
+
+    private Part part(int[] half) {
+        return new Part(half, request.attempt(), deaths, 0);
+    }
+
+    /**
+     * The call is not made now: its rows that have no outcome will be called for again, before all
+     * other parts.
+     *
+     * @param made whether it was made, and counts
+     */
+    void putBack(boolean made) {
+        int attempts = made ? request.attempt() : request.attempt() - 1;
+        int[] left = unsettled();
+        if (left.length > 0) {
+            parts.push(new Part(left, attempts, deaths, deathsAlone));
+        }
     }
 
     /** Calls for the next part, under a new id. */
     BatchRequest<IN> nextPart(long batchId) {
         Part next = parts.pop();
+        deaths = next.deaths();
+        deathsAlone = next.deathsAlone();
         return call(batchId, next.attempts() + 1, next.rows());
+    }
+
+    /** The worker died while the call was under way. */
+    void workerDied(boolean alone) {
+        deaths++;
+        if (alone) {
+            deathsAlone++;
+        }
+    }
+
+    /** Whether the rows of the call, if not those of others, end workers. */
+    boolean isConvicted(int suspectAfter) {
+        return deaths >= suspectAfter
+                && (unsettledCount() > 1 ? deathsAlone > 0 : deathsAlone >= suspectAfter);
+    }
+
+    /** Whether the rows of the next part may be what ends workers. */
+    boolean nextPartIsSuspect(int suspectAfter) {
+        return !parts.isEmpty() && parts.peek().deaths() >= suspectAfter;
     }
 
     /** For all that is left in one call, under a new id. */
     BatchRequest<IN> allParts(long batchId) {
         int[] all =
                 parts.stream().flatMapToInt(part -> IntStream.of(part.rows())).sorted().toArray();
+        deaths = parts.stream().mapToInt(Part::deaths).max().orElse(0);
+        deathsAlone = 0;
         parts.clear();
         return call(batchId, 1, all);
     }

@@ -11,8 +11,6 @@ import io.asyncbatch.flink.operator.BatchSettings;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CompletionStage;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeoutException;
 import org.apache.flink.annotation.Internal;
@@ -35,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * @param <OUT> type of the outputs
  */
 @Internal
-public final class BatchDispatcher<IN, OUT> {
+public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, OUT> {
 
     /**
      * How long a timeout handler may take after the deadline. It only has to substitute results, so
@@ -47,13 +45,13 @@ public final class BatchDispatcher<IN, OUT> {
     private static final Logger LOG = LoggerFactory.getLogger(BatchDispatcher.class);
 
     private final BatchSettings settings;
-    private final BatchInvoker<IN, OUT> invoker;
     private final ProcessingTimeService timeService;
-    private final MailboxExecutor mailbox;
     private final BatchMetrics metrics;
     private final BatchListener<IN, OUT> listener;
+    private final InvokerCalls<IN, OUT> calls;
     private final Slots<IN, OUT> slots;
     private final Settlement<IN, OUT> settlement;
+    private final CallGate<IN, OUT> gate;
 
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
     private long lastBatchId;
@@ -67,14 +65,14 @@ public final class BatchDispatcher<IN, OUT> {
             BatchMetrics metrics,
             BatchListener<IN, OUT> listener) {
         this.settings = settings;
-        this.invoker = invoker;
+        this.calls = new InvokerCalls<>(invoker, mailbox, this);
         this.timeService = timeService;
-        this.mailbox = mailbox;
         this.metrics = metrics;
         this.listener = listener;
         this.slots = new Slots<>(settings);
         this.settlement =
                 new Settlement<>(settings.failureHandling(), timeService, metrics, listener);
+        this.gate = new CallGate<>(settings.failureHandling().suspectAfter());
     }
 
     /** Dispatches the batch as soon as it has a slot, which may be now. Never waits. */
@@ -90,7 +88,7 @@ public final class BatchDispatcher<IN, OUT> {
 
     /** Whether a batch that is submitted now is dispatched at once, unless it is too heavy. */
     public boolean hasFreeSlot() {
-        return slots.hasFree();
+        return gate.isOpenToAll() && slots.hasFree();
     }
 
     /** What is invoked or awaits emission. Any thread may ask. */
@@ -104,9 +102,13 @@ public final class BatchDispatcher<IN, OUT> {
             metrics.batchLeft(nanoTime() - batch.openedNanos());
             slots.free(batch);
             dispatchWaiting();
-            if (hasFreeSlot()) {
-                listener.onSlotFree();
-            }
+            tellOfFreeSlot();
+        }
+    }
+
+    private void tellOfFreeSlot() throws Exception {
+        if (hasFreeSlot()) {
+            listener.onSlotFree();
         }
     }
 
@@ -116,10 +118,15 @@ public final class BatchDispatcher<IN, OUT> {
         invoked.forEach(Batch::cancelTimers);
         invoked.clear();
         slots.close();
+        gate.close();
     }
 
     private void dispatchWaiting() throws Exception {
-        for (Batch<IN, OUT> next = slots.take(); next != null; next = slots.take()) {
+        while (gate.isOpenToAll()) {
+            Batch<IN, OUT> next = slots.take();
+            if (next == null) {
+                return;
+            }
             dispatch(next);
         }
     }
@@ -128,41 +135,27 @@ public final class BatchDispatcher<IN, OUT> {
         invoked.add(batch);
         BatchRequest<IN> request = batch.dispatch(++lastBatchId);
         metrics.batchDispatched(nanoTime() - batch.closedNanos());
-        batch.setDeadlineTimer(timerIn(settings.timeoutMillis(), () -> onDeadline(batch)));
+        startDeadline(batch);
         invoke(batch, request);
     }
 
-    private void invoke(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
-        long startedNanos = nanoTime();
-        CompletionStage<BatchOutcome<OUT>> stage;
-        try {
-            stage =
-                    invoker.invoke(
-                            request,
-                            (rows, results, failures) ->
-                                    inMailbox(
-                                            () ->
-                                                    onEarlyRows(
-                                                            batch, request, rows, results,
-                                                            failures),
-                                            "early rows of batch %s",
-                                            request.batchId()));
-        } catch (Exception invokerFailure) {
-            settlement.broken(request, invokerFailure);
-            return;
-        }
-        stage.whenComplete(
-                (outcome, failure) ->
-                        inMailbox(
-                                () -> onInvocation(batch, request, startedNanos, outcome, failure),
-                                "result of batch %s",
-                                request.batchId()));
+    private void startDeadline(Batch<IN, OUT> batch) {
+        batch.setDeadlineTimer(timerIn(settings.timeoutMillis(), () -> onDeadline(batch)));
     }
 
-    private void onInvocation(
+    private void invoke(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
+        batch.callBegan(nanoTime());
+        try {
+            calls.invoke(batch, request);
+        } catch (Exception invokerFailure) {
+            settlement.broken(request, invokerFailure);
+        }
+    }
+
+    @Override
+    public void onInvocation(
             Batch<IN, OUT> batch,
             BatchRequest<IN> request,
-            long startedNanos,
             BatchOutcome<OUT> outcome,
             Throwable failure)
             throws Exception {
@@ -170,14 +163,26 @@ public final class BatchDispatcher<IN, OUT> {
             return;
         }
         if (!batch.acceptsInvocation(request)) {
-            metrics.lateResultDropped();
+            if (!(outcome instanceof BatchOutcome.WorkerLost)) {
+                metrics.lateResultDropped();
+            }
             return;
         }
-        long callNanos = nanoTime() - startedNanos;
+        gate.ended(batch);
+        if (outcome instanceof BatchOutcome.WorkerLost<OUT> lost) {
+            onWorkerLost(batch, request, lost);
+            return;
+        }
+        long callNanos = nanoTime() - batch.callBeganNanos();
         metrics.callEnded(callNanos);
         listener.onCallEnded(callNanos);
         BatchOutcome<OUT> told = tell(outcome);
-        if (told instanceof BatchOutcome.Retry<OUT> retry) {
+        if (!(told instanceof BatchOutcome.Success)
+                && failure == null
+                && batch.calls().unsettledCount() == 0) {
+            // It gave all its rows early, so this is about none, and none is to be repeated.
+            goOnIf(true, batch);
+        } else if (told instanceof BatchOutcome.Retry<OUT> retry) {
             LOG.debug(
                     "Attempt {} of batch {} is repeated in {} ms",
                     request.attempt(),
@@ -188,6 +193,7 @@ public final class BatchDispatcher<IN, OUT> {
             // No longer than the deadline, which comes first then; the sum might overflow.
             long delayMillis = Math.min(retry.delayMillis(), settings.timeoutMillis());
             batch.awaitRetry(timerIn(delayMillis, () -> onRetry(batch, request)));
+            callNext();
         } else {
             goOnIf(settlement.settle(batch, request, FailureKind.EXCEPTION, told, failure), batch);
         }
@@ -195,8 +201,14 @@ public final class BatchDispatcher<IN, OUT> {
 
     private void onRetry(Batch<IN, OUT> batch, BatchRequest<IN> failed) throws Exception {
         BatchRequest<IN> next = closed ? null : batch.retry(failed);
-        if (next != null) {
+        if (next == null) {
+            return;
+        }
+        if (gate.isOpenToAll()) {
             invoke(batch, next);
+        } else {
+            batch.calls().putBack(false);
+            callInTurn(batch);
         }
     }
 
@@ -213,19 +225,11 @@ public final class BatchDispatcher<IN, OUT> {
             throws Exception {
         batch.setDeadlineTimer(
                 timerIn(TIMEOUT_ANSWER_GRACE_MILLIS, () -> onGraceExpired(batch, request)));
-        CompletionStage<BatchOutcome<OUT>> stage;
         try {
-            stage = invoker.timeout(request);
+            calls.askTimeoutHandler(batch, request);
         } catch (Exception invokerFailure) {
             settlement.broken(request, invokerFailure);
-            return;
         }
-        stage.whenComplete(
-                (outcome, failure) ->
-                        inMailbox(
-                                () -> onTimeoutAnswer(batch, request, outcome, failure),
-                                "timeout answer of batch %s",
-                                request.batchId()));
     }
 
     private ScheduledFuture<?> timerIn(long delayMillis, ThrowingRunnable<Exception> action) {
@@ -233,13 +237,20 @@ public final class BatchDispatcher<IN, OUT> {
                 timeService.getCurrentProcessingTime() + delayMillis, firedAt -> action.run());
     }
 
-    private void onTimeoutAnswer(
+    @Override
+    public void onTimeoutAnswer(
             Batch<IN, OUT> batch,
             BatchRequest<IN> request,
             BatchOutcome<OUT> outcome,
             Throwable failure)
             throws Exception {
-        if (!closed && batch.acceptsTimeoutAnswer(request)) {
+        if (closed || !batch.acceptsTimeoutAnswer(request)) {
+            return;
+        }
+        gate.ended(batch);
+        if (outcome instanceof BatchOutcome.WorkerLost<OUT> lost) {
+            onWorkerLost(batch, request, lost);
+        } else {
             goOnIf(
                     settlement.settle(batch, request, FailureKind.TIMEOUT, tell(outcome), failure),
                     batch);
@@ -247,16 +258,87 @@ public final class BatchDispatcher<IN, OUT> {
     }
 
     private void onGraceExpired(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
-        if (!closed && batch.acceptsTimeoutAnswer(request)) {
-            TimeoutException noAnswer =
-                    new TimeoutException(
-                            "it passed its timeout of "
-                                    + settings.timeoutMillis()
-                                    + " ms and its timeout handler did not answer within "
-                                    + TIMEOUT_ANSWER_GRACE_MILLIS
-                                    + " ms");
-            goOnIf(settlement.failed(batch, request, FailureKind.TIMEOUT, noAnswer), batch);
+        if (closed || !batch.acceptsTimeoutAnswer(request)) {
+            return;
         }
+        String noAnswer =
+                "it passed its timeout of "
+                        + settings.timeoutMillis()
+                        + " ms and its timeout handler did not answer within "
+                        + TIMEOUT_ANSWER_GRACE_MILLIS
+                        + " ms";
+        if (!calls.replaceWorker("of batch " + request.batchId() + ", " + noAnswer)) {
+            gate.ended(batch);
+            goOnIf(
+                    settlement.failed(
+                            batch, request, FailureKind.TIMEOUT, new TimeoutException(noAnswer)),
+                    batch);
+        }
+    }
+
+    /** The worker died, or there was none any more, while the batch waited for it. */
+    private void onWorkerLost(
+            Batch<IN, OUT> batch, BatchRequest<IN> request, BatchOutcome.WorkerLost<OUT> lost)
+            throws Exception {
+        boolean wasUnderWay = lost.batches() > 0;
+        LOG.debug(
+                "Batch {} of {} rows is called for again in another worker",
+                request.batchId(),
+                request.inputs().size(),
+                lost.cause());
+        // Also if its deadline had passed: that may be the fault of the worker that is gone.
+        batch.awaitWorker();
+        if (wasUnderWay) {
+            metrics.callLost();
+            batch.calls().workerDied(lost.batches() == 1);
+        }
+        awaitWorker();
+        if (wasUnderWay && gate.convicts(batch)) {
+            goOnIf(settlement.failed(batch, request, FailureKind.WORKER_LOST, lost.cause()), batch);
+        } else {
+            batch.calls().putBack(wasUnderWay);
+            goOnIf(true, batch);
+        }
+    }
+
+    private void awaitWorker() {
+        if (gate.shut()) {
+            calls.awaitWorker();
+        }
+    }
+
+    @Override
+    public void onWorkerReady() throws Exception {
+        if (closed) {
+            return;
+        }
+        gate.reopen();
+        callNext();
+        tellOfFreeSlot();
+    }
+
+    /** Calls for the next part of the batch when it is its turn, with a deadline from then on. */
+    private void callInTurn(Batch<IN, OUT> batch) throws Exception {
+        batch.awaitWorker();
+        gate.await(batch);
+        callNext();
+    }
+
+    private void callNext() throws Exception {
+        while (!gate.isOpenToAll()) {
+            Batch<IN, OUT> next = gate.next(this::isIdle);
+            if (next == null) {
+                return;
+            }
+            BatchRequest<IN> request = next.callAgain(++lastBatchId);
+            startDeadline(next);
+            invoke(next, request);
+        }
+        dispatchWaiting();
+    }
+
+    private boolean isIdle() {
+        return invoked.stream().noneMatch(Batch::hasCallUnderWay);
     }
 
     /** Has the user's code that was to run in this thread say what came out. */
@@ -264,7 +346,8 @@ public final class BatchDispatcher<IN, OUT> {
         return outcome instanceof BatchOutcome.Deferred<OUT> deferred ? deferred.tell() : outcome;
     }
 
-    private void onEarlyRows(
+    @Override
+    public void onEarlyRows(
             Batch<IN, OUT> batch,
             BatchRequest<IN> request,
             int[] rows,
@@ -303,27 +386,20 @@ public final class BatchDispatcher<IN, OUT> {
         listener.onPartlyDone(batch);
         if (batch.isTimingOut()) {
             askTimeoutHandler(batch, batch.calls().allParts(++lastBatchId));
-        } else {
+        } else if (gate.admits(batch) && batch.hasCallUnderWay()) {
             invoke(batch, batch.calls().nextPart(++lastBatchId));
+        } else {
+            callInTurn(batch);
         }
     }
 
     private void complete(Batch<IN, OUT> batch) throws Exception {
         batch.complete();
         invoked.remove(batch);
+        gate.ended(batch);
         metrics.batchDone(batch.size());
         listener.onDone(batch);
-    }
-
-    /** Called by any thread. */
-    private void inMailbox(ThrowingRunnable<Exception> mail, String what, long batchId) {
-        try {
-            mailbox.execute(mail, what, batchId);
-        } catch (RejectedExecutionException mailboxClosed) {
-            // The task ended. Its rows are in the last checkpoint and will be invoked again
-            // (FLINK-24846: throwing here would end up in the invoker's thread).
-            LOG.debug("Ignored a report about batch {}: the task ended", batchId);
-        }
+        callNext();
     }
 
     private long nanoTime() {
