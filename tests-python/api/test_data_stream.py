@@ -19,6 +19,7 @@ from pyflink_async_batch import (
     InvalidOptionTypeError,
     UnsupportedEnvironmentError,
     UnsupportedTypeError,
+    WorkerRestart,
     data_stream,
 )
 from pyflink_async_batch._graph import transformation
@@ -98,7 +99,10 @@ def test_every_option_reaches_the_java_side(
         latency_target=timedelta(seconds=2),
         max_bytes_in_flight=2**22,
         shared_memory_threshold=2**15,
-        worker="shared",
+        worker_restart=WorkerRestart(
+            5, Time.minutes(1), Time.milliseconds(10), timedelta(seconds=4), 3
+        ),
+        stall_timeout=Duration.of_seconds(20),
         name="classify",
     )
     assert isinstance(result, DataStream)
@@ -124,7 +128,9 @@ def test_every_option_reaches_the_java_side(
         "maxBytesInFlight": 2**22,
         "sharedMemoryThreshold": 2**15,
         "onColumns": False,
-        "sharedWorker": True,
+        "sharedWorker": False,
+        "workerRestart": (5, 60_000, 10, 4_000, 3),
+        "stallTimeoutMillis": 20_000,
         "name": "classify",
     }
 
@@ -135,6 +141,15 @@ def test_no_batch_timeout_is_not_told_to_the_java_side(
     wait_batch(numbers, Identity(), Time.seconds(30), 32)
     assert "batchTimeoutMillis" not in builder.calls
     assert builder.calls["capacity"] == 100
+
+
+def test_a_shared_worker_is_told_to_the_java_side(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    wait_batch(numbers, Identity(), Time.seconds(30), 32, worker="shared")
+    assert builder.calls["sharedWorker"] is True
+    assert "workerRestart" not in builder.calls
+    assert "stallTimeoutMillis" not in builder.calls
 
 
 def test_results_are_pickled_by_default(

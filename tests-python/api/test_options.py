@@ -48,6 +48,8 @@ def test_defaults() -> None:
         shared_memory_threshold=128 * 1024,
         resources=None,
         worker="own",
+        worker_restart=None,
+        stall_timeout_millis=None,
         name="async batch wait operator",
     )
 

@@ -42,6 +42,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "TensorField",
         "UnsupportedEnvironmentError",
         "UnsupportedTypeError",
+        "WorkerRestart",
         "__version__",
     ]
     for name in pyflink_async_batch.__all__:

@@ -18,6 +18,7 @@ from pyflink_async_batch import (
     InvalidOptionTypeError,
     TensorField,
     UnsupportedTypeError,
+    WorkerRestart,
 )
 
 IMAGES = Types.ROW_NAMED(["id", "pixels"], [Types.LONG(), Types.PRIMITIVE_ARRAY(Types.FLOAT())])
@@ -207,6 +208,8 @@ def test_an_input_that_is_no_field_is_refused(images: DataStream) -> None:
         ("shared_memory_threshold", 1),
         ("worker", "shared"),
         ("resources", GpuResources(1)),
+        ("worker_restart", WorkerRestart()),
+        ("stall_timeout", Time.seconds(1)),
     ],
 )
 def test_options_of_python_workers_are_refused(images: DataStream, option: str, value: Any) -> None:

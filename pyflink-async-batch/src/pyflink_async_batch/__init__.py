@@ -23,6 +23,7 @@ from pyflink_async_batch.function import (  # noqa: E402
     ArrowAsyncBatchFunction,
     AsyncBatchFunction,
 )
+from pyflink_async_batch.options import WorkerRestart  # noqa: E402
 from pyflink_async_batch.resources import GpuResources  # noqa: E402
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
 from pyflink_async_batch.sidecar_function import (  # noqa: E402
@@ -46,5 +47,6 @@ __all__ = [
     "TensorField",
     "UnsupportedEnvironmentError",
     "UnsupportedTypeError",
+    "WorkerRestart",
     "__version__",
 ]

@@ -39,6 +39,7 @@ from pyflink_async_batch.options import (
     DEFAULT_WORKER,
     AsyncBatchOptions,
     DurationLike,
+    WorkerRestart,
 )
 from pyflink_async_batch.resources import GpuResources
 from pyflink_async_batch.sidecar_function import GpuSidecarAsyncBatchFunction
@@ -79,6 +80,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
         worker: str = DEFAULT_WORKER,
+        worker_restart: Optional[WorkerRestart] = None,
+        stall_timeout: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -147,6 +150,17 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                        ``max_batch_bytes`` at most; one that is repeated is called by itself.
                        ``max_bytes_in_flight`` then also bounds the memory of all subtasks' batches
                        together. Needs ``python.execution-mode`` to be ``process``.
+        :param worker_restart: What follows the death of a worker, however it died: another one is
+                               started in its place, and what was in flight is called for again.
+                               Needs ``worker`` to be ``"own"`` and ``python.execution-mode`` to be
+                               ``process``. By default a worker's death fails the task. See
+                               ``docs/failures.md``.
+        :param stall_timeout: How long the worker's event loop may be blocked, by a coroutine that
+                              does not await or a process that does not run. Then what blocks it is
+                              in the log, and the worker is killed. By default 10 seconds more than
+                              ``timeout``; a shorter one for a function that never blocks the loop
+                              finds a hang sooner. Needs ``python.execution-mode`` to be
+                              ``process``.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -166,6 +180,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
             worker=worker,
+            worker_restart=worker_restart,
+            stall_timeout=stall_timeout,
             name=name,
         )
         return _wait_batch(
@@ -192,6 +208,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
         worker: str = DEFAULT_WORKER,
+        worker_restart: Optional[WorkerRestart] = None,
+        stall_timeout: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -220,6 +238,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
             worker=worker,
+            worker_restart=worker_restart,
+            stall_timeout=stall_timeout,
             name=name,
         )
         return _wait_batch(
@@ -250,6 +270,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
         worker: str = DEFAULT_WORKER,
+        worker_restart: Optional[WorkerRestart] = None,
+        stall_timeout: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -273,6 +295,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
             worker=worker,
+            worker_restart=worker_restart,
+            stall_timeout=stall_timeout,
             name=name,
         )
         return _wait_batch(
@@ -299,6 +323,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
         worker: str = DEFAULT_WORKER,
+        worker_restart: Optional[WorkerRestart] = None,
+        stall_timeout: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -319,6 +345,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             shared_memory_threshold=shared_memory_threshold,
             resources=resources,
             worker=worker,
+            worker_restart=worker_restart,
+            stall_timeout=stall_timeout,
             name=name,
         )
         return _wait_batch(
@@ -354,6 +382,10 @@ def _wait_batch(
     require_usable_execution_mode(j_configuration, options.shares_worker)
     if options.resources is not None:
         require_worker_processes(j_configuration, "resources")
+    if options.worker_restart is not None:
+        require_worker_processes(j_configuration, "worker_restart")
+    if options.stall_timeout_millis is not None:
+        require_worker_processes(j_configuration, "stall_timeout")
     payload = pickled_function(function)
     pickled_strategy = pickled_retry_strategy(retry_strategy)
 

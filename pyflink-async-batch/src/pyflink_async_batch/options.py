@@ -24,6 +24,7 @@ __all__ = [
     "DEFAULT_WORKER",
     "AsyncBatchOptions",
     "DurationLike",
+    "WorkerRestart",
 ]
 
 #: What every option that is a length of time accepts.
@@ -53,6 +54,50 @@ _POSITIVE_DURATION = f"positive, from 1 to {_MAX_MILLIS} milliseconds"
 
 
 @dataclass(frozen=True)
+class WorkerRestart:
+    """
+    What follows the death of a worker process, however it died: by itself, by a signal, for lack of
+    memory, or because it hung and was ended. Another one is started in its place, and what was in
+    flight is called for again, with a new deadline; nothing else of the job notices.
+
+    Before a restart there is a delay. It doubles with every death of a worker that has answered
+    nothing, and is then shortened at random by up to a half. Rows that were in flight at several
+    deaths are called for alone, in ever smaller parts, until the row that ends workers is found:
+    ``on_failure`` says what becomes of it.
+
+    Every length of time is a ``pyflink.common.Time``, a ``pyflink.common.Duration`` or a
+    ``datetime.timedelta``, is rounded to milliseconds, and must then be positive.
+
+    :param max_restarts: The most restarts within ``window``, by default 20; one more death fails
+                         the task, with all of them in the message. To find one row that ends
+                         workers among n takes about log2(n) + 4 of them.
+    :param window: How long a restart counts; by default 10 minutes.
+    :param initial_backoff: The first delay; by default 0.5 seconds.
+    :param max_backoff: The longest delay; by default 30 seconds.
+    :param suspect_after: Rows that were in flight at so many deaths are called for alone; by
+                          default 2.
+    :raises AsyncBatchError: An argument is not accepted.
+    """
+
+    max_restarts: int = 20
+    window: DurationLike = timedelta(minutes=10)
+    initial_backoff: DurationLike = timedelta(milliseconds=500)
+    max_backoff: DurationLike = timedelta(seconds=30)
+    suspect_after: int = 2
+
+    def __post_init__(self) -> None:
+        positive_int("max_restarts", self.max_restarts, _MAX_JAVA_INT - 1)
+        positive_int("suspect_after", self.suspect_after, _MAX_JAVA_INT)
+        positive_millis("window", self.window)
+        initial = positive_millis("initial_backoff", self.initial_backoff)
+        longest = positive_millis("max_backoff", self.max_backoff)
+        if longest < initial:
+            raise InvalidOptionError(
+                "max_backoff", _Shown(f"{longest} ms"), f"at least initial_backoff={initial} ms"
+            )
+
+
+@dataclass(frozen=True)
 class AsyncBatchOptions:
     """Checked options of one operator, in the units of the Java side."""
 
@@ -69,6 +114,8 @@ class AsyncBatchOptions:
     shared_memory_threshold: int
     resources: Optional[GpuResources]
     worker: str
+    worker_restart: Optional[WorkerRestart]
+    stall_timeout_millis: Optional[int]
     name: str
 
     @property
@@ -92,6 +139,8 @@ class AsyncBatchOptions:
         shared_memory_threshold: int = DEFAULT_SHARED_MEMORY_THRESHOLD,
         resources: Optional[GpuResources] = None,
         worker: str = DEFAULT_WORKER,
+        worker_restart: Optional[WorkerRestart] = None,
+        stall_timeout: Optional[DurationLike] = None,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -129,6 +178,14 @@ class AsyncBatchOptions:
             raise InvalidOptionTypeError(
                 "resources", resources, "None or a pyflink_async_batch.GpuResources"
             )
+        if worker_restart is not None and not isinstance(worker_restart, WorkerRestart):
+            raise InvalidOptionTypeError(
+                "worker_restart", worker_restart, "None or a pyflink_async_batch.WorkerRestart"
+            )
+        if worker_restart is not None and worker == _SHARED_WORKER:
+            raise InvalidOptionError(
+                "worker", worker, f"{DEFAULT_WORKER!r} where worker_restart is given"
+            )
         return AsyncBatchOptions(
             timeout_millis=positive_millis("timeout", timeout),
             batch_size=positive_int("batch_size", batch_size, _MAX_JAVA_INT),
@@ -153,6 +210,12 @@ class AsyncBatchOptions:
             ),
             resources=resources,
             worker=_one_of("worker", worker, _WORKERS),
+            worker_restart=worker_restart,
+            stall_timeout_millis=(
+                None
+                if stall_timeout is None
+                else positive_millis("stall_timeout", stall_timeout, "None or ")
+            ),
             name=_operator_name(name),
         )
 

@@ -72,6 +72,8 @@ def require_no_worker_options(options: AsyncBatchOptions) -> None:
         ),
         ("worker", options.worker, DEFAULT_WORKER, None),
         ("resources", options.resources, None, None),
+        ("worker_restart", options.worker_restart, None, None),
+        ("stall_timeout", options.stall_timeout_millis, None, None),
     ]
     for option, value, default, instead in unused:
         if value != default:

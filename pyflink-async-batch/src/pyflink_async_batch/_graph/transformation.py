@@ -1,14 +1,14 @@
 """Calls the Java builder that adds the operator to the job graph."""
 
 from enum import Enum
-from typing import Any, Callable, Collection, TypeVar
+from typing import Any, Callable, Collection, Tuple, TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyflink.java_gateway import get_gateway
 
 from pyflink_async_batch._graph.gpu_resources import j_gpu_resources
 from pyflink_async_batch.errors import UnsupportedTypeError
-from pyflink_async_batch.options import AsyncBatchOptions
+from pyflink_async_batch.options import AsyncBatchOptions, WorkerRestart, positive_millis
 
 T = TypeVar("T")
 
@@ -66,11 +66,26 @@ def apply_transformation(
             builder = builder.batchTimeoutMillis(options.batch_timeout_millis)
         if options.latency_target_millis is not None:
             builder = builder.latencyTargetMillis(options.latency_target_millis)
+        if options.stall_timeout_millis is not None:
+            builder = builder.stallTimeoutMillis(options.stall_timeout_millis)
+        if options.worker_restart is not None:
+            builder = builder.workerRestart(*_worker_restart(options.worker_restart))
         if options.resources is not None:
             builder = builder.resources(j_gpu_resources(options.resources))
         return builder.apply()
 
     return with_refusals_in_python(build, _REFUSALS, UnsupportedTypeError)
+
+
+def _worker_restart(restart: WorkerRestart) -> Tuple[int, int, int, int, int]:
+    """What the Java side takes of it, in its order."""
+    return (
+        restart.max_restarts,
+        positive_millis("window", restart.window),
+        positive_millis("initial_backoff", restart.initial_backoff),
+        positive_millis("max_backoff", restart.max_backoff),
+        restart.suspect_after,
+    )
 
 
 def _j_transformation() -> Any:

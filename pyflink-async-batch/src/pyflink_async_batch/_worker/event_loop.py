@@ -13,6 +13,7 @@ from pyflink_async_batch._worker.batch_channel import BatchChannel
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.frame_channel import FrameChannel
 from pyflink_async_batch._worker.function_worker import FunctionWorker
+from pyflink_async_batch._worker.loop_watch import LoopWatch
 from pyflink_async_batch._worker.precise_selector import PreciseSelector
 from pyflink_async_batch._worker.process_metrics import ProcessMetrics
 from pyflink_async_batch._worker.shared_memory import SharedMemory
@@ -58,6 +59,12 @@ class OperatorConnection:
         )
         self._batches = BatchChannel(self._frames, description.channel)
         self._memory: Optional[SharedMemory] = None
+        self._watch = LoopWatch(
+            description.function_name,
+            description.stall_timeout_millis / 1000,
+            description.heartbeat_interval_millis / 1000,
+            lambda: self._frames.send(FrameHeader(kind=async_batch_pb2.HEARTBEAT)),
+        )
         self._worker = FunctionWorker(
             description,
             self._batches,
@@ -83,6 +90,7 @@ class OperatorConnection:
         )
 
     def _ready(self) -> Any:
+        self._watch.start()
         header = FrameHeader(kind=async_batch_pb2.READY)
         size = self._address.shared_memory_bytes
         if size > 0 and shared_memory.is_supported():
@@ -103,6 +111,7 @@ class OperatorConnection:
 
     def abandon(self, error: BaseException) -> None:
         """Tells the operator why nothing more will be answered. The loop does not run any more."""
+        self._watch.stop()
         self._worker.abandon(error)
         self._frames.abort()
 
@@ -113,6 +122,8 @@ class OperatorConnection:
             self._memory.mapped()
             self._batches.share(self._memory)
         else:
+            if header.kind == async_batch_pb2.SHUTDOWN:
+                self._watch.stop()
             self._worker.on_request(
                 header, lambda: self._decoder.read(self._body(header, body), header.row_count)
             )
@@ -126,4 +137,5 @@ class OperatorConnection:
     def _on_closed(self, error: Optional[BaseException]) -> None:
         if error is not None:
             _LOGGER.error("The connection to the operator broke", exc_info=error)
+        self._watch.stop()
         self._worker.end(in_order=False)

@@ -14,6 +14,7 @@ import io.asyncbatch.flink.worker.PythonFunction;
 import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
 import io.asyncbatch.flink.worker.WorkerLimits;
+import io.asyncbatch.flink.worker.WorkerRestarts;
 import io.asyncbatch.flink.worker.WorkerSharing;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
@@ -32,6 +33,12 @@ import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
  */
 @Internal
 public final class PythonAsyncBatchTransformation<IN, OUT> {
+
+    /**
+     * A worker's event loop may be blocked for as long as a call may take, and for so much longer,
+     * unless said otherwise: a function that blocks it has then passed its timeout anyway.
+     */
+    static final long STALL_SPARE_MILLIS = 10_000;
 
     private final DataStream<IN> input;
     private final TypeInformation<OUT> outputType;
@@ -52,6 +59,9 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private long sharedMemoryThreshold;
     @Nullable private GpuResources resources;
     private boolean sharedWorker;
+    private long stallTimeoutMillis;
+    @Nullable private WorkerRestarts workerRestarts;
+    private int suspectAfter = FailureHandling.DEFAULT_SUSPECT_AFTER;
     private OnFailure onFailure = OnFailure.FAIL;
     private boolean isolate;
 
@@ -175,6 +185,35 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         return this;
     }
 
+    /** Not called where a call that takes {@link #STALL_SPARE_MILLIS} too long is a hang. */
+    public PythonAsyncBatchTransformation<IN, OUT> stallTimeoutMillis(long stallTimeoutMillis) {
+        this.stallTimeoutMillis = stallTimeoutMillis;
+        return this;
+    }
+
+    /**
+     * Not called where the death of a worker fails the task.
+     *
+     * @param maxRestarts most restarts within the window, at least 1
+     * @param windowMillis how long a restart counts, at least 1
+     * @param initialBackoffMillis before the first restart, at least 1
+     * @param maxBackoffMillis before any restart, at least {@code initialBackoffMillis}
+     * @param suspectAfter rows that were in flight at so many deaths are called for alone, at least
+     *     1
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> workerRestart(
+            int maxRestarts,
+            long windowMillis,
+            long initialBackoffMillis,
+            long maxBackoffMillis,
+            int suspectAfter) {
+        this.workerRestarts =
+                new WorkerRestarts(
+                        maxRestarts, windowMillis, initialBackoffMillis, maxBackoffMillis);
+        this.suspectAfter = suspectAfter;
+        return this;
+    }
+
     public PythonAsyncBatchTransformation<IN, OUT> onFailure(String onFailure) {
         this.onFailure = OnFailure.valueOf(onFailure);
         return this;
@@ -210,7 +249,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         latencyTargetMillis,
                         maxBytesInFlight,
                         false,
-                        new FailureHandling(onFailure, isolate));
+                        new FailureHandling(onFailure, isolate, suspectAfter));
         PythonInvokerFactory<IN, OUT> invokerFactory =
                 new PythonInvokerFactory<>(
                         function,
@@ -222,10 +261,12 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                                 maxFrameBytes,
                                 maxBytesInFlight,
                                 sharedMemoryThreshold,
-                                resources),
-                        sharedWorker
-                                ? new WorkerSharing(batchSize, maxBatchBytes, capacity)
-                                : null);
+                                resources,
+                                stallTimeoutMillis > 0
+                                        ? stallTimeoutMillis
+                                        : timeoutMillis + STALL_SPARE_MILLIS),
+                        sharedWorker ? new WorkerSharing(batchSize, maxBatchBytes, capacity) : null,
+                        workerRestarts);
         SingleOutputStreamOperator<OUT> results =
                 input.transform(
                         name,

@@ -1,7 +1,6 @@
 package io.asyncbatch.flink.worker;
 
 import io.asyncbatch.flink.arrow.BridgeAllocator;
-import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.invoker.EarlyRows;
@@ -17,23 +16,24 @@ import org.apache.beam.model.pipeline.v1.MetricsApi.MonitoringInfo;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.python.metric.process.FlinkMetricContainer;
 
 /**
  * Runs batches in one Python worker process of its own. A worker that fails or dies while it is
- * needed fails the task at once.
+ * needed fails the task at once, or whatever its context does instead; see {@link
+ * RestartingInvoker}.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
  */
 @Internal
-public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
+public final class PythonProcessInvoker<IN, OUT> implements ReplaceableInvoker<IN, OUT> {
 
     private final PythonFunction function;
     private final TypeInformation<IN> inputType;
     private final TypeInformation<OUT> outputType;
     private final Configuration configuration;
     private final WorkerLimits limits;
+    private final WorkerMetrics metrics;
 
     private BridgeAllocator allocator;
     private BatchExchange<IN, OUT> exchange;
@@ -44,12 +44,14 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
             TypeInformation<IN> inputType,
             TypeInformation<OUT> outputType,
             Configuration configuration,
-            WorkerLimits limits) {
+            WorkerLimits limits,
+            WorkerMetrics metrics) {
         this.function = function;
         this.inputType = inputType;
         this.outputType = outputType;
         this.configuration = configuration;
         this.limits = limits;
+        this.metrics = metrics;
     }
 
     @Override
@@ -63,11 +65,8 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         allocator = new BridgeAllocator(workerName, Long.MAX_VALUE);
         exchange =
                 new BatchExchange<>(function.className(), inputType, outputType, allocator, limits);
-        TransportMetrics.register(
-                context.runtimeContext().getMetricGroup(),
-                allocator,
-                exchange.transport(),
-                () -> true);
+        metrics.register(context.runtimeContext().getMetricGroup());
+        metrics.transport().starting(allocator, exchange.transport());
         worker =
                 new PythonWorker(
                         function.className(),
@@ -76,11 +75,13 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
                         limits,
                         context,
                         new WorkerListener(context));
+        long startedNanos = System.nanoTime();
         worker.open(
                 FunctionDescription.describe(
                         function, inputType, outputType, context.runtimeContext()),
                 allocator.child("receive", limits.receiveMemoryBytes()));
         worker.sharedMemory().ifPresent(exchange::share);
+        metrics.transport().ready(System.nanoTime() - startedNanos);
     }
 
     @Override
@@ -94,14 +95,17 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
         return exchange.send(FrameKind.TIMEOUT, request, worker.channel());
     }
 
+    @Override
+    public void kill(String why) {
+        worker.kill(why);
+    }
+
     private final class WorkerListener implements PythonWorker.Listener {
 
         private final InvokerContext context;
-        private final FlinkMetricContainer metrics;
 
         private WorkerListener(InvokerContext context) {
             this.context = context;
-            this.metrics = new FlinkMetricContainer(context.runtimeContext().getMetricGroup());
         }
 
         @Override
@@ -121,6 +125,7 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
 
         @Override
         public void died(PythonWorkerDiedException death) {
+            metrics.transport().died();
             context.failTask(death);
             exchange.failAll(death);
         }
@@ -132,13 +137,27 @@ public final class PythonProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
 
         @Override
         public void measured(String transform, List<MonitoringInfo> infos) {
-            metrics.updateMetrics(transform, infos);
+            metrics.measured(transform, infos);
         }
     }
 
     @Override
     public void close() throws Exception {
-        ThoroughClose.closeAll(worker, exchange, this::unmap, allocator, UserClassLoader::release);
+        ThoroughClose.closeAll(
+                worker,
+                this::failCalls,
+                exchange,
+                this::unmap,
+                allocator,
+                UserClassLoader::release);
+    }
+
+    /** A worker that was closed answers nothing any more, and nobody is told that it died. */
+    private void failCalls() {
+        metrics.transport().died();
+        if (exchange != null) {
+            exchange.failAll(new IllegalStateException("the worker was closed"));
+        }
     }
 
     /** After all that reads or writes there has ended. */

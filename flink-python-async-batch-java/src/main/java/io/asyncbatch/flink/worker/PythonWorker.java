@@ -97,7 +97,11 @@ final class PythonWorker implements AutoCloseable {
     private final CountDownLatch goodbye = new CountDownLatch(1);
     private final CountDownLatch channelClosed = new CountDownLatch(1);
     private final AtomicBoolean gone = new AtomicBoolean();
+    private final Heartbeats heartbeats;
     private volatile boolean closing;
+
+    /** Why this side has ended it; null as long as it has not. */
+    @Nullable private volatile String endedBecause;
 
     private ConnectionListener connections;
     private WorkerControl control;
@@ -119,6 +123,15 @@ final class PythonWorker implements AutoCloseable {
         this.environment = new PythonEnvironment(configuration, context);
         this.gpus = GpuShare.of(limits.gpus(), context);
         this.listener = listener;
+        this.heartbeats =
+                new Heartbeats(
+                        limits.stallTimeoutMillis(),
+                        () ->
+                                kill(
+                                        "its event loop has been blocked, or its process stopped,"
+                                                + " for more than "
+                                                + limits.stallTimeoutMillis()
+                                                + " ms (stall_timeout)"));
     }
 
     // ------------------------------------------------------------------------------------------
@@ -148,11 +161,16 @@ final class PythonWorker implements AutoCloseable {
                 environment.command(workerVariables(token)),
                 function.setChannel(FunctionDescription.describe(connections, limits))
                         .setMetricsEnabled(environment.metricsEnabled())
+                        .setStallTimeoutMillis(limits.stallTimeoutMillis())
+                        .setHeartbeatIntervalMillis(
+                                Heartbeats.intervalMillis(limits.stallTimeoutMillis()))
                         .build(),
                 millisUntil(deadline));
 
         connect(receiveAllocator, deadline);
-        mapSharedMemory(awaitReady(deadline));
+        FrameHeader readyHeader = awaitReady(deadline);
+        heartbeats.start(workerName);
+        mapSharedMemory(readyHeader);
     }
 
     private Map<String, String> workerVariables(WorkerSecret token) {
@@ -277,6 +295,24 @@ final class PythonWorker implements AutoCloseable {
         return channel;
     }
 
+    /**
+     * Kills the process, and has its death tell why. Any thread may call, after {@link #open}.
+     *
+     * @param why completes "It was ended:"
+     */
+    void kill(String why) {
+        if (closing || gone.get()) {
+            return;
+        }
+        control.process()
+                .filter(WorkerProcess::isAlive)
+                .ifPresent(
+                        process -> {
+                            endedBecause = why;
+                            process.kill();
+                        });
+    }
+
     /** Ends the process, if it has only left its channel. Any thread may ask, after the death. */
     void endProcess() {
         try {
@@ -298,7 +334,11 @@ final class PythonWorker implements AutoCloseable {
 
         @Override
         public void onFrame(FrameHeader header, ByteBuffer body) throws IOException {
+            heartbeats.heard();
             switch (header.getKind()) {
+                case HEARTBEAT -> {
+                    // It has been heard.
+                }
                 case READY -> ready.complete(header);
                 case RELEASE -> listener.released(header);
                 case RESULT, RETRY, FAILURE -> {
@@ -343,7 +383,7 @@ final class PythonWorker implements AutoCloseable {
         }
         PythonWorkerDiedException death =
                 new PythonWorkerDiedException(
-                        functionName, listener.batchesInFlight(), process, cause);
+                        functionName, listener.batchesInFlight(), process, endedBecause, cause);
         if (!ready.completeExceptionally(death)) {
             listener.died(death);
         }
@@ -363,7 +403,8 @@ final class PythonWorker implements AutoCloseable {
             return;
         }
         closing = true;
-        ThoroughClose.closeAll(this::shutDown, connections, control, gpus, channel, environment);
+        ThoroughClose.closeAll(
+                heartbeats, this::shutDown, connections, control, gpus, channel, environment);
     }
 
     private void shutDown() throws Exception {

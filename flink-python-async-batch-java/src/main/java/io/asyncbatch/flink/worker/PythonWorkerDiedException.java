@@ -13,21 +13,33 @@ public final class PythonWorkerDiedException extends Exception {
 
     private static final long serialVersionUID = 1L;
 
+    /**
+     * @param endedBecause why this side has ended it; null if it has not
+     */
     PythonWorkerDiedException(
             String functionName,
             int batchesInFlight,
             WorkerProcess process,
+            @Nullable String endedBecause,
             @Nullable Throwable cause) {
         super(
                 "The Python worker of "
                         + functionName
-                        + (process.isAlive() ? " left its batch channel (" : " died (")
+                        + what(process, endedBecause)
                         + process.describeState()
                         + ") with "
                         + batchesInFlight
                         + " batches in flight"
+                        + (endedBecause == null ? "" : ": " + endedBecause)
                         + process.describeOutput(),
                 cause);
+    }
+
+    private static String what(WorkerProcess process, @Nullable String endedBecause) {
+        if (endedBecause != null) {
+            return " was ended (";
+        }
+        return process.isAlive() ? " left its batch channel (" : " died (";
     }
 
     /** For Python in this process. */

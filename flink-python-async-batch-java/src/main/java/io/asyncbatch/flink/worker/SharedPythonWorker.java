@@ -32,6 +32,7 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
     private final BridgeAllocator allocator;
     private final BatchTransport<IN, OUT> transport;
     private final PythonWorker worker;
+    private final TransportMetrics metrics = new TransportMetrics();
     private final Runnable retire;
 
     private final Map<Integer, Caller> callers = new ConcurrentHashMap<>();
@@ -112,7 +113,10 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
 
     private void open(UserDefinedAsyncBatchFunction.Builder function, WorkerLimits limits)
             throws Exception {
+        metrics.starting(allocator, transport);
+        long startedNanos = System.nanoTime();
         worker.open(function, allocator.child("receive", limits.receiveMemoryBytes()));
+        metrics.ready(System.nanoTime() - startedNanos);
         worker.sharedMemory().ifPresent(transport::share);
     }
 
@@ -135,11 +139,7 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
             caller.close();
             throw cause;
         }
-        TransportMetrics.register(
-                context.runtimeContext().getMetricGroup(),
-                allocator,
-                transport,
-                () -> reporter == caller);
+        metrics.register(context.runtimeContext().getMetricGroup(), () -> reporter == caller);
         return caller;
     }
 
@@ -233,6 +233,7 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
 
         @Override
         public void died(PythonWorkerDiedException death) {
+            metrics.died();
             // Two would be one model too many; this one's last user may leave late.
             worker.endProcess();
             breakDown(death);

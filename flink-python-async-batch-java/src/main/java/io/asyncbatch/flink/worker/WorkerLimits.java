@@ -16,6 +16,8 @@ import org.apache.flink.annotation.Internal;
  * @param sharedMemoryThreshold batches and results of at least this many bytes go through shared
  *     memory; none do if it is above {@code maxFrameBytes}
  * @param gpus the GPUs that it may use, or null for whatever it finds
+ * @param stallTimeoutMillis how long its event loop may be blocked, or the process stopped, until
+ *     it counts as hanging
  */
 @Internal
 public record WorkerLimits(
@@ -23,7 +25,8 @@ public record WorkerLimits(
         long maxFrameBytes,
         long maxBytesInFlight,
         long sharedMemoryThreshold,
-        @Nullable GpuResources gpus)
+        @Nullable GpuResources gpus,
+        long stallTimeoutMillis)
         implements Serializable {
 
     /** A frame has to fit into one direct buffer. */
@@ -52,6 +55,26 @@ public record WorkerLimits(
             throw new IllegalArgumentException(
                     "shared_memory_threshold must be positive, got " + sharedMemoryThreshold);
         }
+        if (stallTimeoutMillis < 1) {
+            throw new IllegalArgumentException(
+                    "stall_timeout must be positive, got " + stallTimeoutMillis + " ms");
+        }
+    }
+
+    /** Limits of a worker that hangs when it has done so for longer than anything here takes. */
+    WorkerLimits(
+            long openTimeoutMillis,
+            long maxFrameBytes,
+            long maxBytesInFlight,
+            long sharedMemoryThreshold,
+            @Nullable GpuResources gpus) {
+        this(
+                openTimeoutMillis,
+                maxFrameBytes,
+                maxBytesInFlight,
+                sharedMemoryThreshold,
+                gpus,
+                openTimeoutMillis);
     }
 
     /** Size of the shared memory of each direction, 0 if nothing is shared. */

@@ -16,6 +16,8 @@ class PythonInvokerFactoryTest {
 
     private static final GpuResources HALF = GpuResources.builder(0.5).build();
 
+    private static final WorkerRestarts RESTARTS = new WorkerRestarts(1, 1, 1, 1);
+
     @Test
     void gpusNeedAWorkerProcess() throws Exception {
         assertThat(invoker("process", HALF)).isInstanceOf(PythonProcessInvoker.class);
@@ -27,8 +29,29 @@ class PythonInvokerFactoryTest {
                                 + " got 'thread'");
     }
 
-    /** As a task makes it, from what was submitted. */
+    @Test
+    void onlyAWorkerProcessOfItsOwnCanBeRestarted() throws Exception {
+        assertThat(invoker("process", null, null, RESTARTS)).isInstanceOf(RestartingInvoker.class);
+        assertThatThrownBy(() -> invoker("thread", null, null, RESTARTS))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith(
+                        "python.execution-mode must be 'process' where worker_restart is given,"
+                                + " got 'thread'");
+        WorkerSharing sharing = new WorkerSharing(1, 1, 1);
+        assertThatThrownBy(() -> invoker("process", null, sharing, RESTARTS))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith(
+                        "worker must be 'own' where worker_restart is given, got 'shared'");
+    }
+
     private static BatchInvoker<Long, Long> invoker(String mode, GpuResources gpus)
+            throws Exception {
+        return invoker(mode, gpus, null, null);
+    }
+
+    /** As a task makes it, from what was submitted. */
+    private static BatchInvoker<Long, Long> invoker(
+            String mode, GpuResources gpus, WorkerSharing sharing, WorkerRestarts restarts)
             throws Exception {
         Configuration configuration = new Configuration();
         configuration.set(PythonOptions.PYTHON_EXECUTION_MODE, mode);
@@ -41,7 +64,8 @@ class PythonInvokerFactoryTest {
                                         StreamExecutionEnvironment.getExecutionEnvironment(
                                                 configuration)),
                                 new WorkerLimits(1, 1, 1, 1, gpus),
-                                null))
+                                sharing,
+                                restarts))
                 .createInvoker();
     }
 }

@@ -37,7 +37,8 @@ class TransportMetricsTest {
 
     @Test
     void registersWhatIsDocumentedAndSaysWhatIsTaken() throws Exception {
-        TransportMetrics.register(
+        TransportMetrics transport = new TransportMetrics();
+        transport.register(
                 new UnregisteredMetricsGroup() {
                     @Override
                     public <T, G extends Gauge<T>> G gauge(String name, G gauge) {
@@ -45,12 +46,12 @@ class TransportMetricsTest {
                         return gauge;
                     }
                 },
-                allocator,
-                exchange.transport(),
                 reports::get);
         assertThat(DocumentedMetrics.under("The worker process", metrics))
                 .isEqualTo(metrics.keySet());
         reports.set(true);
+        assertThat(metrics.keySet()).allSatisfy(name -> assertThat(value(name)).isZero());
+        transport.starting(allocator, exchange.transport());
         assertThat(metrics.keySet()).allSatisfy(name -> assertThat(value(name)).isZero());
 
         try (SharedMemory memory = new MappedFiles(temporary, 8_192).map(1)) {
@@ -65,6 +66,13 @@ class TransportMetricsTest {
             region.giveBack();
             assertThat(value("sharedMemoryBytes")).isZero();
         }
+        transport.ready(3_500_000);
+        assertThat(value("workerReady")).isOne();
+        assertThat(value("workerWarmUpMs")).isEqualTo(3);
+        transport.died();
+        assertThat(value("workerReady")).isZero();
+        transport.restarted();
+        assertThat(value("workerRestarts")).isOne();
         BufferAllocator receive = allocator.child("receive", 1_000);
         try (ArrowBuf buffer = receive.buffer(512)) {
             assertThat(value("directMemoryBytes")).isEqualTo(buffer.capacity());
@@ -74,6 +82,6 @@ class TransportMetricsTest {
     }
 
     private long value(String name) {
-        return (Long) ((Gauge<?>) metrics.get(name)).getValue();
+        return ((Number) ((Gauge<?>) metrics.get(name)).getValue()).longValue();
     }
 }

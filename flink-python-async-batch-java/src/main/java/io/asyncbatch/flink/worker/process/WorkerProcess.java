@@ -124,6 +124,14 @@ public final class WorkerProcess implements AutoCloseable {
     }
 
     /**
+     * Kills the process and what it started, at once: also one that is stopped. Any thread may
+     * call; {@link #close} is still needed.
+     */
+    public void kill() {
+        killTree();
+    }
+
+    /**
      * Ends the process and everything that it started, by force if need be. Idempotent, and of use
      * after the process died by itself: what it had started may have outlived it.
      */
