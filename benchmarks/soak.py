@@ -27,7 +27,7 @@ from pyflink.common import Encoder, Time, Types, WatermarkStrategy
 from pyflink.datastream.connectors.file_system import FileSink
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 
-_NUMBERS_OF_A_SUBTASK = 2**40
+NUMBERS_OF_A_SUBTASK = 2**40
 _CHECKPOINT_INTERVAL_MS = 1000
 _RESTART_DELAY = "200 ms"
 _WORKER = "pyflink_async_batch._worker"
@@ -43,14 +43,14 @@ def run(seconds: float, seed: int, ordered: bool, parallelism: int) -> bool:
         root = pathlib.Path(directory)
         running = _start(root, ordered, parallelism)
         began = time.monotonic()
-        _until(lambda: running.sink_rows() > 0, "no row reached the sink")
+        until(lambda: running.sink_rows() > 0, "no row reached the sink")
         killed, most_memory = _kill_workers(running, began + seconds, choices)
-        _until(lambda: _is_running(running), "the job did not recover")
+        until(lambda: is_running(running), "the job did not recover")
         restarts, checkpoints = running.restarts(), running.completed_checkpoints()
         running.drain(root / "savepoint")
         elapsed = time.monotonic() - began
-        left = _wait_for_no_workers()
-        rows, lost, repeated = _judge(_committed(root / "numbers"), parallelism)
+        left = wait_for_no_workers()
+        rows, lost, repeated = judge(committed(root / "numbers"), parallelism)
     lines: List[Tuple[str, str]] = [
         ("seed", f"{seed}"),
         ("ordering", "ordered" if ordered else "unordered"),
@@ -88,7 +88,7 @@ def _start(root: pathlib.Path, ordered: bool, parallelism: int) -> RunningJob:
     job.environment.set_parallelism(parallelism)
     job.environment.enable_checkpointing(_CHECKPOINT_INTERVAL_MS)
     numbers = job.environment.from_source(
-        NumberSequenceSource(0, parallelism * _NUMBERS_OF_A_SUBTASK - 1),
+        NumberSequenceSource(0, parallelism * NUMBERS_OF_A_SUBTASK - 1),
         WatermarkStrategy.no_watermarks(),
         "numbers",
         Types.LONG(),
@@ -119,16 +119,16 @@ def _kill_workers(running: RunningJob, end: float, choices: random.Random) -> Tu
             time.sleep(0.5)
         if time.monotonic() >= end:
             return killed, most_memory
-        _until(lambda: _is_running(running), "the job did not recover")
-        workers = sorted(_workers(), key=lambda worker: worker.pid)
-        if workers:
+        until(lambda: is_running(running), "the job did not recover")
+        living = sorted(workers(), key=lambda worker: worker.pid)
+        if living:
             before = running.restarts()
-            choices.choice(workers).kill()
+            choices.choice(living).kill()
             killed += 1
-            _until(lambda seen=before: running.restarts() > seen, "a worker's death went unnoticed")
+            until(lambda seen=before: running.restarts() > seen, "a worker's death went unnoticed")
 
 
-def _is_running(running: RunningJob) -> bool:
+def is_running(running: RunningJob) -> bool:
     """Whether every task runs: a job that restarts is already RUNNING while its tasks deploy."""
     job = running.get()
     return job["state"] == "RUNNING" and all(
@@ -136,8 +136,8 @@ def _is_running(running: RunningJob) -> bool:
     )
 
 
-def _until(condition: Callable[[], bool], complaint: str) -> None:
-    give_up = time.monotonic() + _GIVE_UP_SECONDS
+def until(condition: Callable[[], bool], complaint: str, seconds: float = _GIVE_UP_SECONDS) -> None:
+    give_up = time.monotonic() + seconds
     while True:
         try:
             if condition():
@@ -145,7 +145,7 @@ def _until(condition: Callable[[], bool], complaint: str) -> None:
         except urllib.error.URLError:
             pass  # the cluster is still starting
         if time.monotonic() > give_up:
-            raise TimeoutError(f"{complaint} in {_GIVE_UP_SECONDS:.0f} s")
+            raise TimeoutError(f"{complaint} in {seconds:.0f} s")
         time.sleep(0.2)
 
 
@@ -153,7 +153,7 @@ def _children() -> List[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
 
-def _workers() -> List[psutil.Process]:
+def workers() -> List[psutil.Process]:
     return [child for child in _children() if _is_worker(child)]
 
 
@@ -174,21 +174,21 @@ def _memory() -> int:
     return total
 
 
-def _wait_for_no_workers() -> int:
+def wait_for_no_workers() -> int:
     give_up = time.monotonic() + 10
-    while _workers() and time.monotonic() < give_up:
+    while workers() and time.monotonic() < give_up:
         time.sleep(0.2)
-    return len(_workers())
+    return len(workers())
 
 
-def _committed(directory: pathlib.Path) -> "np.ndarray[Tuple[int], np.dtype[np.int64]]":
+def committed(directory: pathlib.Path) -> "np.ndarray[Tuple[int], np.dtype[np.int64]]":
     """Returns the numbers in the files that the sink committed; pending ones begin with a dot."""
     parts = [part for part in directory.rglob("*") if _COMMITTED.search(part.as_posix())]
     numbers = [np.fromstring(part.read_text(), np.int64, sep="\n") for part in parts]
     return np.concatenate(numbers) if numbers else np.empty(0, np.int64)
 
 
-def _judge(
+def judge(
     numbers: "np.ndarray[Tuple[int], np.dtype[np.int64]]", parallelism: int
 ) -> Tuple[int, int, int]:
     """Returns rows, lost and repeated ones.
@@ -199,8 +199,8 @@ def _judge(
     distinct = np.unique(numbers)
     lost = 0
     for piece in range(parallelism):
-        begin = piece * _NUMBERS_OF_A_SUBTASK
-        bounds = np.searchsorted(distinct, [begin, begin + _NUMBERS_OF_A_SUBTASK])
+        begin = piece * NUMBERS_OF_A_SUBTASK
+        bounds = np.searchsorted(distinct, [begin, begin + NUMBERS_OF_A_SUBTASK])
         head = distinct[bounds[0] : bounds[1]]
         lost += int(head[-1] - begin + 1 - len(head)) if len(head) else 0
     return len(numbers), lost, len(numbers) - len(distinct)
