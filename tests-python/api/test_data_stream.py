@@ -103,6 +103,8 @@ def test_every_option_reaches_the_java_side(
             5, Time.minutes(1), Time.milliseconds(10), timedelta(seconds=4), 3
         ),
         stall_timeout=Duration.of_seconds(20),
+        on_failure="dead_letter",
+        isolate=True,
         name="classify",
     )
     assert isinstance(result, DataStream)
@@ -131,6 +133,8 @@ def test_every_option_reaches_the_java_side(
         "sharedWorker": False,
         "workerRestart": (5, 60_000, 10, 4_000, 3),
         "stallTimeoutMillis": 20_000,
+        "onFailure": "DEAD_LETTER",
+        "isolate": True,
         "name": "classify",
     }
 

@@ -50,6 +50,8 @@ def test_defaults() -> None:
         worker="own",
         worker_restart=None,
         stall_timeout_millis=None,
+        on_failure="fail",
+        isolate=False,
         name="async batch wait operator",
     )
 
@@ -64,6 +66,34 @@ def test_another_worker_is_refused() -> None:
         options(worker="Shared")
     with pytest.raises(InvalidOptionTypeError, match="worker must be 'own' or 'shared', got None"):
         options(worker=None)
+
+
+@pytest.mark.parametrize("value", ["fail", "dead_letter", "skip"])
+def test_what_becomes_of_failures_is_one_of_three(value: str) -> None:
+    assert options(on_failure=value).on_failure == value
+
+
+@pytest.mark.parametrize("value", ["DEAD_LETTER", "ignore", ""])
+def test_another_fate_of_failures_is_refused(value: str) -> None:
+    accepted = "on_failure must be 'fail' or 'dead_letter' or 'skip', got " + repr(value)
+    with pytest.raises(InvalidOptionError, match=accepted):
+        options(on_failure=value)
+    with pytest.raises(InvalidOptionTypeError, match="on_failure must be 'fail' or .* got None"):
+        options(on_failure=None)
+
+
+@pytest.mark.parametrize("value", [True, False, np.bool_(True)])
+def test_failures_are_isolated_or_not(value: Any) -> None:
+    isolate = options(isolate=value).isolate
+    # py4j knows no other kind of flag.
+    assert type(isolate) is bool
+    assert isolate == value
+
+
+@pytest.mark.parametrize("value", [1, 0, None, "yes"])
+def test_another_flag_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidOptionTypeError, match="isolate must be True or False, got"):
+        options(isolate=value)
 
 
 def test_what_is_in_flight_may_weigh_at_least_as_much_as_one_batch() -> None:

@@ -32,6 +32,8 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "AsyncBatchError",
         "AsyncBatchFunction",
         "AsyncDataStream",
+        "BatchTooLarge",
+        "ColumnResults",
         "ExponentialBackoffRetryStrategy",
         "FunctionNotPicklableError",
         "GpuResources",
@@ -39,11 +41,13 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "InvalidFunctionError",
         "InvalidOptionError",
         "InvalidOptionTypeError",
+        "RowFailure",
         "TensorField",
         "UnsupportedEnvironmentError",
         "UnsupportedTypeError",
         "WorkerRestart",
         "__version__",
+        "dead_letters_tag",
     ]
     for name in pyflink_async_batch.__all__:
         assert hasattr(pyflink_async_batch, name)
@@ -53,9 +57,11 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
     "module",
     [
         "data_stream",
+        "dead_letters",
         "errors",
         "function",
         "options",
+        "outcomes",
         "resources",
         "retry_strategy",
         "sidecar_function",

@@ -26,6 +26,7 @@ HANG_SECONDS = 120
 SHARED_WORKER_FILES = (
     "test_batching.py",
     "test_checkpointing.py",
+    "test_contained_failures.py",
     "test_failures.py",
     "test_large_batches.py",
     "test_lifecycle.py",

@@ -9,7 +9,13 @@ from typing import Any, List
 import numpy as np
 import pyarrow as pa
 from pyflink.common import Row
-from pyflink_async_batch import ArrowAsyncBatchFunction, AsyncBatchFunction
+from pyflink_async_batch import (
+    ArrowAsyncBatchFunction,
+    AsyncBatchFunction,
+    BatchTooLarge,
+    ColumnResults,
+    RowFailure,
+)
 from pyflink_async_batch.sidecar import TensorSpec
 from pyflink_async_batch.tensors import tensor_batch
 
@@ -192,6 +198,41 @@ class OutOfMemoryError(RuntimeError):
 
 
 CancelledError = asyncio.CancelledError
+
+
+class NoNegatives(AsyncBatchFunction):
+    """Square roots, of 99 numbers at most."""
+
+    inputs = {"x": TensorSpec("FP32", (-1,))}
+    outputs = {"y": TensorSpec("FP32", (-1,))}
+
+    async def async_invoke_batch(self, inputs: List[float]) -> List[Any]:
+        if len(inputs) > 99:
+            raise BatchTooLarge(f"{len(inputs)} rows")
+        return [x**0.5 if x >= 0 else RowFailure(f"{x} is negative") for x in inputs]
+
+
+class NoNegativeColumns(ArrowAsyncBatchFunction):
+    """As :class:`NoNegatives`, on columns."""
+
+    inputs = NoNegatives.inputs
+    outputs = NoNegatives.outputs
+
+    async def async_invoke_batch(self, inputs: Any) -> Any:
+        numbers = inputs.to_numpy()
+        bad = {row: ValueError(f"{x} is negative") for row, x in enumerate(numbers) if x < 0}
+        return ColumnResults(np.sqrt(np.abs(numbers)), bad)
+
+
+class YieldsRows(AsyncBatchFunction):
+    """Yields its rows."""
+
+    inputs = {"x": TensorSpec("FP32", (-1,))}
+    outputs = {"y": TensorSpec("FP32", (-1,))}
+
+    async def async_invoke_batch(self, inputs: List[float]) -> Any:
+        for index, value in enumerate(inputs):
+            yield index, value
 
 
 class Undeclared(AsyncBatchFunction):

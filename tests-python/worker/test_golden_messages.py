@@ -33,6 +33,8 @@ def test_function() -> None:
         "frame_result",
         "frame_retry",
         "frame_failure",
+        "frame_part",
+        "frame_too_large",
     ],
 )
 def test_frames(name: str) -> None:

@@ -5,10 +5,14 @@ from datetime import timedelta
 from typing import Any, Awaitable, Callable, List, Optional
 
 import pytest
-from pyflink_async_batch import AsyncBatchFunction, ExponentialBackoffRetryStrategy
+from pyflink_async_batch import (
+    AsyncBatchFunction,
+    BatchTooLarge,
+    ExponentialBackoffRetryStrategy,
+    RowFailure,
+)
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker.batch_invocation import BatchInvocation
-from pyflink_async_batch._worker.batch_view import RowView
 from pyflink_async_batch._worker.merged_calls import MergedCalls
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 from recorded_answers import Answers
@@ -33,11 +37,6 @@ class Function(AsyncBatchFunction):
         return ["late %d" % row for row in inputs]
 
 
-class View(RowView):
-    def __init__(self) -> None:
-        pass
-
-
 class Batches:
     """Batches in flight in one function."""
 
@@ -46,18 +45,23 @@ class Batches:
         coroutine: Callable[[List[Any]], Awaitable[Any]],
         most_calls: int = 100,
         strategy: Any = None,
+        separate_failures: bool = False,
     ) -> None:
         self.function = Function(coroutine)
         self.answers = Answers()
         self.merged = MergedCalls(
             self.function,
-            View(),
+            self.answers,
             async_batch_pb2.CallMerging(
-                most_rows=MOST_ROWS, most_bytes=1_000_000, most_calls=most_calls
+                most_rows=MOST_ROWS,
+                most_bytes=1_000_000,
+                most_calls=most_calls,
+                separate_failures=separate_failures,
             ),
         )
         self.retry = None if strategy is None else RetryPolicy(strategy)
         self.invocations: List[BatchInvocation] = []
+        self.rows: List[int] = []
 
     def invoke(self, *inputs: int) -> "asyncio.Task[None]":
         rows = len(inputs)
@@ -65,9 +69,10 @@ class Batches:
             self.function,
             self.answers.answerer,
             self.retry,
-            lambda given: self.merged.invoke(given, rows, rows),
+            lambda given, early: self.merged.invoke(given, early, rows, rows),
         )
         self.invocations.append(invocation)
+        self.rows.append(rows)
         return invocation.invoke(self.request(async_batch_pb2.INVOKE, rows), list(inputs))
 
     def time_out(self, number: int, *inputs: int) -> "asyncio.Task[None]":
@@ -83,11 +88,35 @@ class Batches:
             row_count=rows,
         )
 
+    def set_function(self, function: Any) -> None:
+        self.function = function
+        self.merged._function = function
+
+    def told(self) -> Any:
+        """Results by batch and index, of functions that yield them."""
+        by_batch: Any = {}
+        for header, body in self.answers.sent:
+            if header.kind in (async_batch_pb2.PART, async_batch_pb2.RESULT):
+                by_batch.setdefault(header.batch_id, Answers()).sent.append((header, body))
+        counts = {number + 1: rows for number, rows in enumerate(self.rows)}
+        return {
+            (batch, index): value
+            for batch, answers in by_batch.items()
+            for index, value in answers.rows(counts[batch]).items()
+        }
+
     def results(self) -> Any:
         return {
             header.batch_id: body
             for header, body in self.answers.sent
             if header.kind == async_batch_pb2.RESULT
+        }
+
+    def repeated(self) -> Any:
+        return {
+            header.batch_id: header.failure
+            for header, _ in self.answers.sent
+            if header.kind == async_batch_pb2.RETRY
         }
 
     def failures(self) -> Any:
@@ -306,5 +335,118 @@ def test_each_batch_decides_by_itself_whether_to_repeat() -> None:
         assert batches.results() == {1: b"[2]"}
         (retry,) = [h for h, _ in batches.answers.sent if h.kind == async_batch_pb2.RETRY]
         assert (retry.batch_id, retry.caller) == (2, 7)
+
+    asyncio.run(run())
+
+
+def test_rows_that_fail_are_those_of_their_own_batch() -> None:
+    async def odd_ones(inputs: List[int]) -> List[Any]:
+        return [
+            value if value % 2 else RowFailure(ValueError("even %d" % value)) for value in inputs
+        ]
+
+    async def run() -> None:
+        batches = Batches(odd_ones)
+        await asyncio.gather(batches.invoke(1, 2), batches.invoke(3), batches.invoke(4, 5, 6))
+        assert batches.function.calls == [[1, 2, 3, 4, 5, 6]]
+        assert batches.results() == {1: b"[1]", 2: b"[3]", 3: b"[5]"}
+        told = {
+            (header.batch_id, row.index, row.failure.message)
+            for header, _ in batches.answers.sent
+            for row in header.row_failures
+        }
+        assert told == {(1, 1, "even 2"), (3, 0, "even 4"), (3, 2, "even 6")}
+
+    asyncio.run(run())
+
+
+def test_whose_fault_it_is_is_found_by_calling_for_each_batch_alone() -> None:
+    async def fail(inputs: List[int]) -> None:
+        raise ValueError("one of them is bad")
+
+    async def run() -> None:
+        batches = Batches(fail, separate_failures=True)
+        await asyncio.gather(batches.invoke(1), batches.invoke(2))
+        assert batches.failures() == {}
+        repeated = batches.repeated()
+        assert sorted(repeated) == [1, 2]
+        assert {failure.message for failure in repeated.values()} == {"one of them is bad"}
+        assert {header.retry_delay_millis for header, _ in batches.answers.sent} == {0}
+
+    asyncio.run(run())
+
+
+def test_a_call_of_one_batch_is_no_one_elses_fault() -> None:
+    async def fail(inputs: List[int]) -> None:
+        raise ValueError("bad")
+
+    async def run() -> None:
+        batches = Batches(fail, separate_failures=True)
+        await batches.invoke(1)
+        assert sorted(batches.failures()) == [1]
+
+    asyncio.run(run())
+
+
+def test_a_call_that_is_too_large_is_taken_apart_and_the_next_ones_are_smaller() -> None:
+    async def at_most_three(inputs: List[int]) -> List[int]:
+        if len(inputs) > 3:
+            raise BatchTooLarge("more than three")
+        return inputs
+
+    async def run() -> None:
+        batches = Batches(at_most_three)
+        await asyncio.gather(*(batches.invoke(2 * i, 2 * i + 1) for i in range(3)))
+        assert sorted(batches.repeated()) == [1, 2, 3]
+        batches.function.calls.clear()
+        await asyncio.gather(*(batches.invoke(2 * i, 2 * i + 1) for i in range(3)))
+        # Three rows at most: batches stay whole.
+        assert batches.function.calls == [[0, 1], [2, 3], [4, 5]]
+        assert sorted(batches.results()) == [4, 5, 6]
+
+    asyncio.run(run())
+
+
+class Yielding(AsyncBatchFunction):
+    """Yields the rows of a call from the last to the first, in two turns of the loop."""
+
+    def __init__(self, fails_after: Optional[int] = None) -> None:
+        self.fails_after = fails_after
+        self.calls: List[List[int]] = []
+        self.closed = 0
+
+    async def async_invoke_batch(self, inputs: List[int]) -> Any:
+        self.calls.append(inputs)
+        try:
+            for count, index in enumerate(reversed(range(len(inputs)))):
+                if count == self.fails_after:
+                    raise ValueError("no more")
+                if count == len(inputs) // 2:
+                    await asyncio.sleep(0)
+                yield index, 10 * inputs[index]
+        finally:
+            self.closed += 1
+
+
+def test_rows_that_are_yielded_are_those_of_their_own_batch() -> None:
+    async def run() -> None:
+        batches = Batches(double)
+        batches.set_function(Yielding())
+        await asyncio.gather(batches.invoke(1, 2), batches.invoke(3, 4, 5))
+        assert batches.function.calls == [[1, 2, 3, 4, 5]]
+        assert batches.told() == {(1, 0): 10, (1, 1): 20, (2, 0): 30, (2, 1): 40, (2, 2): 50}
+
+    asyncio.run(run())
+
+
+def test_what_was_yielded_before_a_failure_is_not_repeated() -> None:
+    async def run() -> None:
+        batches = Batches(double, separate_failures=True)
+        batches.set_function(Yielding(fails_after=3))
+        await asyncio.gather(batches.invoke(1, 2), batches.invoke(3, 4))
+        # The second batch has all of its rows, the first has one.
+        assert batches.told() == {(1, 1): 20, (2, 0): 30, (2, 1): 40}
+        assert sorted(batches.repeated()) == [1]
+        assert batches.function.closed == 1
 
     asyncio.run(run())

@@ -10,6 +10,7 @@ from pyflink_async_batch._graph.pyflink_version import require_supported_pyflink
 require_supported_pyflink()
 
 from pyflink_async_batch.data_stream import AsyncDataStream  # noqa: E402
+from pyflink_async_batch.dead_letters import dead_letters_tag  # noqa: E402
 from pyflink_async_batch.errors import (  # noqa: E402
     AsyncBatchError,
     FunctionNotPicklableError,
@@ -24,6 +25,11 @@ from pyflink_async_batch.function import (  # noqa: E402
     AsyncBatchFunction,
 )
 from pyflink_async_batch.options import WorkerRestart  # noqa: E402
+from pyflink_async_batch.outcomes import (  # noqa: E402
+    BatchTooLarge,
+    ColumnResults,
+    RowFailure,
+)
 from pyflink_async_batch.resources import GpuResources  # noqa: E402
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
 from pyflink_async_batch.sidecar_function import (  # noqa: E402
@@ -37,6 +43,8 @@ __all__ = [
     "AsyncBatchError",
     "AsyncBatchFunction",
     "AsyncDataStream",
+    "BatchTooLarge",
+    "ColumnResults",
     "ExponentialBackoffRetryStrategy",
     "FunctionNotPicklableError",
     "GpuResources",
@@ -44,9 +52,11 @@ __all__ = [
     "InvalidFunctionError",
     "InvalidOptionError",
     "InvalidOptionTypeError",
+    "RowFailure",
     "TensorField",
     "UnsupportedEnvironmentError",
     "UnsupportedTypeError",
     "WorkerRestart",
     "__version__",
+    "dead_letters_tag",
 ]

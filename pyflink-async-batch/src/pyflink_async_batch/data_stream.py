@@ -34,6 +34,7 @@ from pyflink_async_batch.options import (
     DEFAULT_CAPACITY,
     DEFAULT_MAX_BATCH_BYTES,
     DEFAULT_MAX_FRAME_BYTES,
+    DEFAULT_ON_FAILURE,
     DEFAULT_OPEN_TIMEOUT,
     DEFAULT_SHARED_MEMORY_THRESHOLD,
     DEFAULT_WORKER,
@@ -82,6 +83,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         worker: str = DEFAULT_WORKER,
         worker_restart: Optional[WorkerRestart] = None,
         stall_timeout: Optional[DurationLike] = None,
+        on_failure: str = DEFAULT_ON_FAILURE,
+        isolate: bool = False,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -161,6 +164,18 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                               ``timeout``; a shorter one for a function that never blocks the loop
                               finds a hang sooner. Needs ``python.execution-mode`` to be
                               ``process``.
+        :param on_failure: What becomes of elements for which there is no result, once no call is
+                           repeated any more. ``"fail"``, the default, fails the job.
+                           ``"dead_letter"`` has each leave through the side output of
+                           :func:`~pyflink_async_batch.dead_letters_tag`, ``"skip"`` leaves it out;
+                           both count it, and the other elements of its batch are emitted as
+                           always. What the death of a worker means is up to
+                           ``worker_restart``.
+        :param isolate: Whether a call that raises, or returns what is no result, is followed by
+                        calls for its halves, until the elements that make it fail stand alone and
+                        all others have their results: about ``2 * k * log2(n)`` more calls for
+                        ``k`` such elements among ``n``, one after the other and all before
+                        ``timeout``. By default all elements of such a call have failed.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -182,6 +197,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             worker=worker,
             worker_restart=worker_restart,
             stall_timeout=stall_timeout,
+            on_failure=on_failure,
+            isolate=isolate,
             name=name,
         )
         return _wait_batch(
@@ -210,6 +227,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         worker: str = DEFAULT_WORKER,
         worker_restart: Optional[WorkerRestart] = None,
         stall_timeout: Optional[DurationLike] = None,
+        on_failure: str = DEFAULT_ON_FAILURE,
+        isolate: bool = False,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -240,6 +259,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             worker=worker,
             worker_restart=worker_restart,
             stall_timeout=stall_timeout,
+            on_failure=on_failure,
+            isolate=isolate,
             name=name,
         )
         return _wait_batch(
@@ -272,6 +293,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         worker: str = DEFAULT_WORKER,
         worker_restart: Optional[WorkerRestart] = None,
         stall_timeout: Optional[DurationLike] = None,
+        on_failure: str = DEFAULT_ON_FAILURE,
+        isolate: bool = False,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -297,6 +320,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             worker=worker,
             worker_restart=worker_restart,
             stall_timeout=stall_timeout,
+            on_failure=on_failure,
+            isolate=isolate,
             name=name,
         )
         return _wait_batch(
@@ -325,6 +350,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         worker: str = DEFAULT_WORKER,
         worker_restart: Optional[WorkerRestart] = None,
         stall_timeout: Optional[DurationLike] = None,
+        on_failure: str = DEFAULT_ON_FAILURE,
+        isolate: bool = False,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -347,6 +374,8 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             worker=worker,
             worker_restart=worker_restart,
             stall_timeout=stall_timeout,
+            on_failure=on_failure,
+            isolate=isolate,
             name=name,
         )
         return _wait_batch(

@@ -1,11 +1,12 @@
 """The function that users write."""
 
 from abc import abstractmethod
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Union
 
 from pyflink.datastream.functions import Function, RuntimeContext
 
 from pyflink_async_batch.errors import qualified_name
+from pyflink_async_batch.outcomes import RowFailure
 
 __all__ = ["ArrowAsyncBatchFunction", "AsyncBatchFunction"]
 
@@ -54,34 +55,51 @@ class AsyncBatchFunction(Function, Generic[IN, OUT]):  # type: ignore[misc]
         """
 
     @abstractmethod
-    async def async_invoke_batch(self, inputs: list[IN]) -> list[OUT]:
+    async def async_invoke_batch(self, inputs: list[IN]) -> list[Union[OUT, RowFailure]]:
         """
         Handles one batch. Must be declared as 'async def'.
 
-        An exception raised here fails the job; its message and traceback are in the text of the
-        exception that ``execute()`` raises. The coroutine is cancelled, so that
-        :class:`asyncio.CancelledError` is raised at its ``await``, when ``timeout`` has passed
-        since the batch was dispatched and when the job is cancelled; ``finally`` blocks run.
+        An exception raised here fails the job, unless ``on_failure``, ``isolate`` or a retry
+        strategy says otherwise; its message and traceback are in the text of the exception that
+        ``execute()`` raises. One that says that the batch is too large, as
+        :class:`~pyflink_async_batch.BatchTooLarge` does, has the halves of the batch handled
+        instead. The coroutine is cancelled, so that :class:`asyncio.CancelledError` is raised at
+        its ``await``, when ``timeout`` has passed since the batch was dispatched and when the job
+        is cancelled; ``finally`` blocks run.
+
+        **Rows that leave early.** The method may also be an asynchronous generator that yields
+        pairs of an index and the result of that input, in any order; annotate it as
+        ``AsyncIterator[tuple[int, OUT]]``. A row leaves the operator once it is yielded, as far as
+        the order of results allows, so that one that takes long does not hold the others back. It
+        is not computed again if the call fails later: only the rest is repeated, or given to
+        :func:`timeout_batch`. An index that is yielded twice, or is that of no input, and one that
+        is missing in the end, make the results invalid. The generator is closed, so that
+        ``finally`` blocks run, when nobody waits for its rows any more. The result predicate of a
+        retry strategy is not asked about rows that were yielded.
 
         :param inputs: Between 1 and ``batch_size`` elements, in the order of the stream. The list
                        belongs to this call: changing it, or the values in it, affects nothing else.
         :return: A list of exactly as many results as there are inputs, the result of ``inputs[i]``
-                 at index ``i``, each of ``output_type``. A ``None`` instead of a list, a list of
-                 another length, or another kind of object such as a ``str``, a ``dict`` or a
-                 generator fails the job.
+                 at index ``i``, each of ``output_type``, or a
+                 :class:`~pyflink_async_batch.RowFailure` where there is none. A ``None`` instead of
+                 a list, a list of another length, or another kind of object such as a ``str``, a
+                 ``dict`` or a generator fails the call as an exception would.
         """
 
-    def timeout_batch(self, inputs: list[IN]) -> list[OUT]:
+    def timeout_batch(self, inputs: list[IN]) -> list[Union[OUT, RowFailure]]:
         """
         Called on the worker's event loop, after the coroutine was cancelled, when
         :func:`async_invoke_batch` has not returned before ``timeout``. What it returns stands in
         for the results and must have the same shape. It is not declared as 'async def' and must
         not block.
 
-        By default it raises a :class:`TimeoutError`, which fails the job.
+        By default it raises a :class:`TimeoutError`, which fails the job unless ``on_failure`` says
+        otherwise.
 
-        :param inputs: The elements of the batch, as :func:`async_invoke_batch` got them.
-        :return: A list of exactly as many results as there are inputs.
+        :param inputs: The elements of the batch that have no result yet, as
+                       :func:`async_invoke_batch` got them.
+        :return: A list of exactly as many results as there are inputs, or of
+                 :class:`~pyflink_async_batch.RowFailure` in their place.
         """
         raise TimeoutError(
             f"Async function call of class '{qualified_name(type(self))}' has timed out for a "
@@ -136,9 +154,14 @@ class ArrowAsyncBatchFunction(AsyncBatchFunction[Any, Any]):
                  values a ``pyarrow.Array``, a ``pyarrow.ChunkedArray``, or a ``numpy.ndarray`` of
                  shape ``(rows,)`` or ``(rows, d, ...)``; for rows and tuples a
                  ``pyarrow.RecordBatch`` or ``pyarrow.Table`` with exactly the fields' names, in any
-                 order. Memory that it refers to must not be changed afterwards. Types that do not
+                 order. Memory that it refers to must not be changed afterwards. Where some rows
+                 have no result, a :class:`~pyflink_async_batch.ColumnResults`. Types that do not
                  fit ``output_type`` without a loss, nulls where it takes none, another number of
-                 rows, or another kind of object such as a ``list`` fail the job.
+                 rows, or another kind of object such as a ``list`` fail the call as an exception
+                 would.
+
+        As an asynchronous generator it yields pairs of indexes and columns: an int, or a list, a
+        range or an array of them, and what it would return for these rows.
         """
 
     def timeout_batch(self, inputs: Any) -> Any:

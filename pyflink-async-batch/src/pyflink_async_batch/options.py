@@ -19,6 +19,7 @@ __all__ = [
     "DEFAULT_MAX_BYTES_IN_FLIGHT",
     "DEFAULT_MAX_FRAME_BYTES",
     "DEFAULT_NAME",
+    "DEFAULT_ON_FAILURE",
     "DEFAULT_OPEN_TIMEOUT",
     "DEFAULT_SHARED_MEMORY_THRESHOLD",
     "DEFAULT_WORKER",
@@ -38,9 +39,11 @@ DEFAULT_SHARED_MEMORY_THRESHOLD = 128 * 1024
 DEFAULT_OPEN_TIMEOUT = timedelta(minutes=10)
 DEFAULT_NAME = "async batch wait operator"
 DEFAULT_WORKER = "own"
+DEFAULT_ON_FAILURE = "fail"
 
 _SHARED_WORKER = "shared"
 _WORKERS = (DEFAULT_WORKER, _SHARED_WORKER)
+_ON_FAILURE = (DEFAULT_ON_FAILURE, "dead_letter", "skip")
 
 _MAX_JAVA_INT = 2**31 - 1
 _MAX_JAVA_LONG = 2**63 - 1
@@ -116,6 +119,8 @@ class AsyncBatchOptions:
     worker: str
     worker_restart: Optional[WorkerRestart]
     stall_timeout_millis: Optional[int]
+    on_failure: str
+    isolate: bool
     name: str
 
     @property
@@ -141,6 +146,8 @@ class AsyncBatchOptions:
         worker: str = DEFAULT_WORKER,
         worker_restart: Optional[WorkerRestart] = None,
         stall_timeout: Optional[DurationLike] = None,
+        on_failure: str = DEFAULT_ON_FAILURE,
+        isolate: bool = False,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -216,6 +223,8 @@ class AsyncBatchOptions:
                 if stall_timeout is None
                 else positive_millis("stall_timeout", stall_timeout, "None or ")
             ),
+            on_failure=_one_of("on_failure", on_failure, _ON_FAILURE),
+            isolate=_flag("isolate", isolate),
             name=_operator_name(name),
         )
 
@@ -276,6 +285,12 @@ def _one_of(option: str, value: Any, accepted: Sequence[str]) -> str:
     if value not in accepted:
         raise InvalidOptionError(option, value, listed)
     return value
+
+
+def _flag(option: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidOptionTypeError(option, value, "True or False")
+    return bool(value)
 
 
 def _operator_name(name: Any) -> str:

@@ -29,7 +29,7 @@ def require_async_batch_function(function: Any) -> None:
             "The function should be an instance of a class that extends AsyncBatchFunction, got an "
             f"instance of class '{name}'."
         )
-    _require_coroutine_function("async_invoke_batch", function, name)
+    _require_asynchronous_function("async_invoke_batch", function, name)
     _require_one_argument("async_invoke_batch", function, name)
     _require_plain_function("timeout_batch", function, name)
     _require_one_argument("timeout_batch", function, name)
@@ -50,18 +50,12 @@ def _refuse_class(cls: type) -> None:
     )
 
 
-def _require_coroutine_function(method: str, function: Any, name: str) -> None:
+def _require_asynchronous_function(method: str, function: Any, name: str) -> None:
     for layer in _layers(getattr(function, method)):
         # asyncio's check also knows functions marked by inspect.markcoroutinefunction, and those
         # compiled by Cython.
-        if asyncio.iscoroutinefunction(layer):
+        if asyncio.iscoroutinefunction(layer) or inspect.isasyncgenfunction(layer):
             return
-        if inspect.isasyncgenfunction(layer):
-            raise InvalidFunctionError(
-                f"Method '{method}' of class '{name}' should be declared as 'async def' and return "
-                "the results, but it contains 'yield', which makes it an asynchronous generator; "
-                "that is not supported."
-            )
     raise InvalidFunctionError(
         f"Method '{method}' of class '{name}' should be declared as 'async def'."
     )

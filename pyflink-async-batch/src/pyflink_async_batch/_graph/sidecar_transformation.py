@@ -219,6 +219,8 @@ def _j_batch_options(options: AsyncBatchOptions) -> Any:
         .batchTimeDomain(
             jvm.org.apache.flink.streaming.api.TimeDomain.valueOf(options.batch_time_domain.name)
         )
+        .onFailure(jvm.io.asyncbatch.flink.OnFailure.valueOf(options.on_failure.upper()))
+        .isolate(options.isolate)
     )
     if options.batch_timeout_millis is not None:
         builder.batchTimeout(_j_millis(options.batch_timeout_millis))

@@ -60,6 +60,8 @@ def apply_transformation(
             .batchTimeDomain(options.batch_time_domain.name)
             .onColumns(on_columns)
             .sharedWorker(options.shares_worker)
+            .onFailure(options.on_failure.upper())
+            .isolate(options.isolate)
             .name(options.name)
         )
         if options.batch_timeout_millis is not None:

@@ -6,6 +6,8 @@ from typing import Any, Awaitable, Callable, Optional
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker import result_check, user_call
 from pyflink_async_batch._worker.answerer import Answerer
+from pyflink_async_batch._worker.early_rows import EarlyRows
+from pyflink_async_batch._worker.merged_calls import RepeatAloneError
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
 Failure = async_batch_pb2.Failure
@@ -22,7 +24,8 @@ class BatchInvocation:
     :param function: the user's function.
     :param answerer: sends the one answer of each call.
     :param retry: decides which calls are repeated; None for none.
-    :param call: has the function handle inputs; None to call it for this batch alone.
+    :param call: has the function handle inputs, and what it yields taken; None to call it for this
+                 batch alone.
     """
 
     def __init__(
@@ -30,13 +33,14 @@ class BatchInvocation:
         function: Any,
         answerer: Answerer,
         retry: Optional[RetryPolicy] = None,
-        call: Optional[Callable[[Any], Awaitable[Any]]] = None,
+        call: Optional[Callable[[Any, EarlyRows], Awaitable[Any]]] = None,
     ) -> None:
         self._function = function
         self._answerer = answerer
         self._retry = retry
         self._call = call
         self._task: Optional[asyncio.Task[None]] = None
+        self._early: Optional[EarlyRows] = None
         self._wanted = True
 
     def invoke(self, request: Any, inputs: Any) -> "asyncio.Task[None]":
@@ -57,6 +61,8 @@ class BatchInvocation:
     def cancel(self) -> None:
         """Cancels what runs; nothing is answered any more."""
         self._wanted = False
+        if self._early is not None:
+            self._early.discard()
         if self._task is not None:
             self._task.cancel()
 
@@ -67,23 +73,32 @@ class BatchInvocation:
     async def _invoke(self, request: Any, inputs: Any) -> None:
         task = asyncio.current_task()
         method = user_call.method_name(self._function, "async_invoke_batch")
+        early = EarlyRows(request, self._answerer, method, self.cancel)
+        self._early = early
         try:
             if self._call is not None:
-                results = await self._call(inputs)
+                results = await self._call(inputs, early)
             else:
-                results = await user_call.invoke(self._function, inputs)
+                results = await user_call.invoke(self._function, inputs, early.take)
         except GeneratorExit:
             raise
-        except result_check.MergedResultError as error:
+        except RepeatAloneError as shared:
             if self._is_wanted(task):
-                self._answerer.failure(request, error, Failure.INVALID_RESULT)
+                early.repeat(shared.error)
+        except (result_check.MergedResultError, result_check.YieldedResultError) as error:
+            if self._is_wanted(task):
+                early.fail(error, Failure.INVALID_RESULT)
         except BaseException as error:
             # Also CancelledError, SystemExit and KeyboardInterrupt: raised by user code they are
             # failures of a batch like any other; let through, they would strand it or end the loop.
             if self._is_wanted(task):
-                self._answerer.failure(request, error, Failure.USER_CODE, self._retry)
+                early.fail(error, Failure.USER_CODE, self._retry)
         else:
-            if self._is_wanted(task):
+            if not self._is_wanted(task):
+                return
+            if results is user_call.YIELDED:
+                early.end()
+            else:
                 self._answerer.result(request, results, method, self._retry)
 
     def _is_wanted(self, task: Optional["asyncio.Task[None]"]) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Dict, Generic, List, Optional, Tuple, TypeVar
 
+from pyflink_async_batch._worker.learned_limit import LearnedLimit
+
 __all__ = ["Call", "Coalescer"]
 
 B = TypeVar("B")
@@ -29,14 +31,14 @@ class Coalescer(Generic[B]):
     ``most_calls`` of its kind run. Until then its batches wait for others to join them, which is
     never longer than until one of those calls ends. Not thread-safe.
 
-    :param most_rows: of a call; a batch with more is a call of its own.
+    :param most_rows: of a call, fewer after calls that were too large; a batch with more is a call
+                      of its own.
     :param most_bytes: likewise.
     :param most_calls: calls that are not full and run at the same time.
     """
 
     def __init__(self, most_rows: int, most_bytes: int, most_calls: int) -> None:
-        self._most_rows = most_rows
-        self._most_bytes = most_bytes
+        self._limit = LearnedLimit(most_rows, most_bytes)
         self._most_calls = most_calls
         self._waiting: Dict[B, Tuple[int, int]] = {}
         self._running = 0
@@ -62,11 +64,11 @@ class Coalescer(Generic[B]):
         for batch, (more_rows, more_size) in self._waiting.items():
             rows += more_rows
             size += more_size
-            if batches and (rows > self._most_rows or size > self._most_bytes):
+            if batches and (rows > self._limit.rows or size > self._limit.bytes):
                 is_full = True
                 break
             batches.append(batch)
-            if rows >= self._most_rows or size >= self._most_bytes:
+            if rows >= self._limit.rows or size >= self._limit.bytes:
                 is_full = True
                 break
         if not batches or (not is_full and self._running >= self._most_calls):
@@ -76,6 +78,14 @@ class Coalescer(Generic[B]):
         if not is_full:
             self._running += 1
         return Call(tuple(batches), is_full)
+
+    def too_large(self, rows: int, size: int) -> None:
+        """A call of so many rows and bytes was more than the function takes at once."""
+        self._limit.too_large(rows, size)
+
+    def succeeded(self, rows: int, size: int) -> None:
+        """A call of so many rows and bytes was not."""
+        self._limit.succeeded(rows, size)
 
     def ended(self, call: Call[B]) -> None:
         """A call that was given out runs no more."""

@@ -1,16 +1,22 @@
 """What a function on columns takes and returns: Arrow arrays and record batches."""
 
-import itertools
-from typing import Any, List, Sequence, Union
+from typing import Any, List, Sequence, Tuple, Union
 
 import numpy as np
 import pyarrow as pa
 
 from pyflink_async_batch._worker import column_layout
 from pyflink_async_batch._worker.column_types import ColumnMisfit
-from pyflink_async_batch._worker.result_check import InvalidResultError
+from pyflink_async_batch._worker.result_check import (
+    InvalidResultError,
+    Results,
+    YieldedResultError,
+    kept,
+)
 from pyflink_async_batch._worker.result_encoder import MisfitResultError
 from pyflink_async_batch._worker.schema_types import LAYOUT_KEY, logical_type, read_schema
+from pyflink_async_batch._worker.yielded_rows import indexes_of, pair_of
+from pyflink_async_batch.outcomes import ColumnResults
 from pyflink_async_batch.tensors import column_of
 
 __all__ = ["ColumnView", "MisfitColumnError"]
@@ -61,14 +67,26 @@ class ColumnView:
         """
         return self._inputs.show(batch)
 
-    def check(self, results: Any, method: str, row_count: int) -> Any:
+    def check(self, results: Any, method: str, row_count: int) -> Results:
         """Checks that the results are such as :func:`encode` takes, with a row for each input.
 
         :param results: what the user's method returned
         :param method: the qualified name of that method, for the error
-        :return: the results, as they are
+        :return: the columns, as they are, and which of their rows failed
         :raises InvalidResultError: if they are not
         """
+        if not isinstance(results, ColumnResults):
+            return Results(self._check_columns(results, method, row_count), {})
+        values = self._check_columns(results.values, method, row_count)
+        for index in results.failures:
+            if not 0 <= index < row_count:
+                raise InvalidResultError(
+                    "The result of '%s' has a failure of row %d, which is none of its %d rows."
+                    % (method, index, row_count)
+                )
+        return Results(values, results.failures)
+
+    def _check_columns(self, results: Any, method: str, row_count: int) -> Any:
         accepted = self._results.accepted
         if results is None:
             raise InvalidResultError(
@@ -88,6 +106,35 @@ class ColumnView:
             )
         return results
 
+    def yielded(self, item: Any, method: str) -> Tuple[Sequence[int], Results]:
+        """Takes pairs of indexes and columns with as many rows."""
+        given, columns = pair_of(item, method, "pairs of indexes and columns with as many rows")
+        rows = indexes_of(given, method)
+        try:
+            return rows, self.check(columns, method, len(rows))
+        except InvalidResultError as error:
+            raise YieldedResultError(
+                "What '%s' yielded does not fit its %d indexes: %s" % (method, len(rows), error)
+            ) from None
+
+    def gather(
+        self, pieces: Sequence[Tuple[Sequence[int], Results]]
+    ) -> List[Tuple[Sequence[int], Results]]:
+        """Joins none: that would be a copy."""
+        return list(pieces)
+
+    def pick(self, results: Results, positions: Sequence[int]) -> Results:
+        """Returns a copy of some rows, or the very columns if that is all of them in order."""
+        values = results.values
+        if list(positions) == list(range(len(values))):
+            return results
+        failures = {
+            new: results.failures[old]
+            for new, old in enumerate(positions)
+            if old in results.failures
+        }
+        return Results(_taken(values, positions), failures)
+
     def join(self, inputs: Sequence[Any]) -> Any:
         """Returns the columns of several batches as those of one, which is a copy."""
         first = inputs[0]
@@ -96,24 +143,39 @@ class ColumnView:
         columns = [pa.concat_arrays(pieces) for pieces in zip(*(each.columns for each in inputs))]
         return pa.RecordBatch.from_arrays(columns, schema=first.schema)
 
-    def part(self, results: Any, row_counts: Sequence[int]) -> List[Any]:
+    def part(self, results: Results, row_counts: Sequence[int]) -> List[Any]:
         """Returns a view of checked results for each batch."""
-        starts = [0, *itertools.accumulate(row_counts)]
-        return [_rows(results, start, count) for start, count in zip(starts, row_counts)]
+        parts = []
+        start = 0
+        for count in row_counts:
+            values = _rows(results.values, start, count)
+            failures = {
+                index - start: failure
+                for index, failure in results.failures.items()
+                if start <= index < start + count
+            }
+            parts.append(ColumnResults(values, failures) if failures else values)
+            start += count
+        return parts
 
-    def encode(self, results: Any) -> pa.RecordBatch:
+    def encode(self, results: Results) -> pa.RecordBatch:
         """Returns the results as a batch of the output schema, if possible on their own memory.
 
         :raise InvalidResultError: naming the field that does not fit, what it holds, and what is
             accepted
         """
+        values, positions = results.values, None
+        if results.failures:
+            positions = kept(results, len(values))
+            values = _taken(values, positions)
         try:
-            return self._results.take(results)
+            return self._results.take(values)
         except ColumnMisfit as misfit:
             parts = (misfit.path, misfit.expected, misfit.found)
             if misfit.position is None:
                 raise MisfitColumnError(*parts) from None
-            raise MisfitResultError(misfit.position, *parts) from None
+            position = misfit.position if positions is None else positions[misfit.position]
+            raise MisfitResultError(position, *parts) from None
 
 
 class _ValueColumn:
@@ -184,6 +246,16 @@ def _rows(results: Any, start: int, count: int) -> Any:
     if isinstance(results, np.ndarray):
         return results[start : start + count]
     return results.slice(start, count)
+
+
+def _taken(values: Any, positions: Sequence[int]) -> Any:
+    if isinstance(values, np.ndarray):
+        return values[list(positions)]
+    _validate(values)
+    try:
+        return values.take(pa.array(positions, pa.int64()))
+    except pa.ArrowException as error:
+        raise InvalidResultError(f"Some rows of the results cannot be taken: {error}") from error
 
 
 def _validate(results: Any) -> None:

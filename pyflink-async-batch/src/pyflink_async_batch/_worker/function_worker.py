@@ -17,6 +17,7 @@ from pyflink_async_batch._worker.answerer import AnswerChannel, Answerer
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder
 from pyflink_async_batch._worker.batch_invocation import BatchInvocation
 from pyflink_async_batch._worker.batch_view import BatchView, view_for
+from pyflink_async_batch._worker.early_rows import EarlyRows
 from pyflink_async_batch._worker.merged_calls import MergedCalls
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
 
@@ -191,7 +192,7 @@ class FunctionWorker:
 
     def _call(
         self, header: Any, batch: pa.RecordBatch
-    ) -> Optional[Callable[[Any], Awaitable[Any]]]:
+    ) -> Optional[Callable[[Any, EarlyRows], Awaitable[Any]]]:
         # A call is repeated without others: if it is their rows that fail it, it succeeds now.
         if self._merged is None or header.attempt > 1:
             return None

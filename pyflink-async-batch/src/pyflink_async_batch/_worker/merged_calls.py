@@ -6,13 +6,40 @@ be cancelled. The user's coroutine is cancelled when the last of its batches is.
 """
 
 import asyncio
+import bisect
 import functools
+import itertools
 from types import TracebackType
-from typing import Any, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Sequence, Set
 
 from pyflink_async_batch._worker import result_check, user_call
 from pyflink_async_batch._worker.batch_view import BatchView
 from pyflink_async_batch._worker.coalescer import Call, Coalescer
+from pyflink_async_batch._worker.too_large import is_too_large
+from pyflink_async_batch._worker.yielded_rows import YieldedIndexes
+
+
+class RepeatAloneError(Exception):
+    """
+    A call of several batches failed, and the fault may be that of one of them, or that they were
+    called for together: each is to be called for by itself.
+
+    :param error: what the call raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class RowTaker(Protocol):
+    """Takes what a batch's function has yielded. Lives on the event loop's thread."""
+
+    def take(self, item: Any) -> None:
+        """Takes an item that was yielded for the batch alone."""
+
+    def take_rows(self, rows: Sequence[int], results: Any) -> None:
+        """Takes the outcome of some of its rows."""
 
 
 class _Outcome(NamedTuple):
@@ -21,14 +48,17 @@ class _Outcome(NamedTuple):
     results: Any
     error: Optional[BaseException] = None
     traceback: Optional[TracebackType] = None
+    repeat_alone: bool = False
 
 
 class _Member:
     """A batch that waits for a call, or for what becomes of it."""
 
-    def __init__(self, inputs: Any, rows: int) -> None:
+    def __init__(self, inputs: Any, rows: int, size: int, taker: RowTaker) -> None:
         self.inputs = inputs
         self.rows = rows
+        self.size = size
+        self.taker = taker
         self.outcome: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
         self.call: Optional[_RunningCall] = None
 
@@ -56,22 +86,26 @@ class MergedCalls:
         self._coalescer: Coalescer[_Member] = Coalescer(
             merging.most_rows, merging.most_bytes, merging.most_calls
         )
+        self._separates_failures = merging.separate_failures
+        self._method = user_call.method_name(function, "async_invoke_batch")
         self._start_is_due = False
         # The loop itself refers to its tasks weakly.
         self._tasks: Set[asyncio.Task[None]] = set()
 
-    async def invoke(self, inputs: Any, rows: int, size: int) -> Any:
+    async def invoke(self, inputs: Any, taker: RowTaker, rows: int, size: int) -> Any:
         """
         Has the user's function handle a batch, alone or with others.
 
         :param inputs: as the function takes them.
+        :param taker: takes the batch's rows that the function yields.
         :param rows: of the inputs.
         :param size: of the inputs, in bytes.
-        :return: the batch's results, as yet unchecked if it was alone.
+        :return: the batch's results, as yet unchecked if it was alone, or ``user_call.YIELDED``.
+        :raises RepeatAloneError: the batch is to be called for once more, by itself.
         :raises MergedResultError: the function did not return a result for each input of the call.
         :raises BaseException: whatever the function raised.
         """
-        member = _Member(inputs, rows)
+        member = _Member(inputs, rows, size, taker)
         self._coalescer.add(member, rows, size)
         self._start_soon()
         try:
@@ -80,6 +114,8 @@ class MergedCalls:
             await self._leave(member)
             raise
         if outcome.error is not None:
+            if outcome.repeat_alone:
+                raise RepeatAloneError(outcome.error)
             # Raising adds to the traceback, and every member of the call raises.
             raise outcome.error.with_traceback(outcome.traceback)
         return outcome.results
@@ -117,12 +153,18 @@ class MergedCalls:
         self._start_soon()
 
     async def _run(self, members: Sequence[_Member]) -> None:
+        rows, size = sum(member.rows for member in members), sum(member.size for member in members)
         try:
             outcomes = [_Outcome(results) for results in await self._results(members)]
+            self._coalescer.succeeded(rows, size)
         except GeneratorExit:
             raise
         except BaseException as error:
-            outcomes = [_Outcome(None, error, error.__traceback__)] * len(members)
+            too_large = is_too_large(error)
+            if too_large:
+                self._coalescer.too_large(rows, size)
+            repeat_alone = len(members) > 1 and (too_large or self._separates_failures)
+            outcomes = [_Outcome(None, error, error.__traceback__, repeat_alone)] * len(members)
         for member, outcome in zip(members, outcomes):
             if not member.outcome.done():
                 member.outcome.set_result(outcome)
@@ -134,13 +176,48 @@ class MergedCalls:
         for member in members:
             member.inputs = None
         if len(members) == 1:
-            return [await user_call.invoke(self._function, inputs.pop())]
+            taker = members[0].taker
+            return [await user_call.invoke(self._function, inputs.pop(), taker.take)]
         joined = self._view.join(inputs)
         inputs.clear()
-        results = await user_call.invoke(self._function, joined)
-        method = user_call.method_name(self._function, "async_invoke_batch")
+        hand_out = _HandOut(self._view, self._method, members)
+        results = await user_call.invoke(self._function, joined, hand_out.take)
+        if results is user_call.YIELDED:
+            return [results] * len(members)
         try:
-            checked = self._view.check(results, method, sum(rows))
+            checked = self._view.check(results, self._method, sum(rows))
         except result_check.InvalidResultError as error:
             raise result_check.MergedResultError(str(error)) from error
         return self._view.part(checked, rows)
+
+
+class _HandOut:
+    """
+    Hands the rows that one call yields to the batches that they are of.
+
+    :param members: the batches, in the order of their rows.
+    """
+
+    def __init__(self, view: BatchView, method: str, members: Sequence[_Member]) -> None:
+        self._view = view
+        self._method = method
+        self._members = members
+        self._ends = list(itertools.accumulate(member.rows for member in members))
+        self._indexes = YieldedIndexes(method, self._ends[-1])
+
+    def take(self, item: Any) -> None:
+        """:raises YieldedResultError: it is no row of the call, or one that was there before."""
+        rows, results = self._view.yielded(item, self._method)
+        self._indexes.add(rows)
+        positions: Dict[int, List[int]] = {}
+        for position, row in enumerate(rows):
+            positions.setdefault(bisect.bisect_right(self._ends, row), []).append(position)
+        for number, its_own in positions.items():
+            member = self._members[number]
+            # One that has timed out waits for no row any more.
+            if not member.outcome.done():
+                start = self._ends[number] - member.rows
+                member.taker.take_rows(
+                    [rows[position] - start for position in its_own],
+                    self._view.pick(results, its_own),
+                )

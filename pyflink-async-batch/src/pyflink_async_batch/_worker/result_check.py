@@ -3,7 +3,9 @@
 Here lives also the base of the errors about what a function returned.
 """
 
-from typing import Any, List
+from typing import Any, Dict, List, Mapping, NamedTuple
+
+from pyflink_async_batch.outcomes import RowFailure
 
 
 class InvalidResultError(TypeError):
@@ -12,6 +14,42 @@ class InvalidResultError(TypeError):
 
 class MergedResultError(InvalidResultError):
     """Likewise, of several batches that were handled in one call: none of them has results."""
+
+
+class YieldedResultError(InvalidResultError):
+    """What the function yielded are no rows of its batch, each once, with their results."""
+
+
+class Results(NamedTuple):
+    """
+    What became of some rows.
+
+    :param values: a result for each of them, as the function returned them; those of failed rows
+                   mean nothing.
+    :param failures: why rows have no result, by their position in ``values``.
+    """
+
+    values: Any
+    failures: Mapping[int, RowFailure]
+
+
+def kept(results: Results, count: int) -> List[int]:
+    """Positions of the values that are those of rows that did not fail.
+
+    :param count: of all values.
+    """
+    return [position for position in range(count) if position not in results.failures]
+
+
+def of_list(values: List[Any]) -> Results:
+    """What a list says of rows, a result or a :class:`RowFailure` for each."""
+    failures: Dict[int, RowFailure] = {}
+    # Nearly every list has none, and its classes are quickly gone through.
+    if RowFailure in set(map(type, values)):
+        failures = {
+            position: value for position, value in enumerate(values) if type(value) is RowFailure
+        }
+    return Results(values, failures)
 
 
 def check(results: Any, method: str, row_count: int) -> List[Any]:

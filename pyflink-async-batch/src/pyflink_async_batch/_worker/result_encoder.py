@@ -33,6 +33,10 @@ class MisfitResultError(InvalidResultError):
         self.expected = expected
         self.found = found
 
+    def at(self, index: int) -> "MisfitResultError":
+        """The same misfit of a result at another position."""
+        return MisfitResultError(index, self.path, self.expected, self.found)
+
     def __reduce__(self) -> Any:
         return type(self), (self.index, self.path, self.expected, self.found)
 

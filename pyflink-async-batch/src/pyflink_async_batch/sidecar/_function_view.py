@@ -13,8 +13,9 @@ import pyarrow as pa
 from pyflink.common import Row
 
 from pyflink_async_batch._worker import result_check
-from pyflink_async_batch._worker.result_check import InvalidResultError
+from pyflink_async_batch._worker.result_check import InvalidResultError, Results
 from pyflink_async_batch.function import ArrowAsyncBatchFunction
+from pyflink_async_batch.outcomes import ColumnResults
 from pyflink_async_batch.sidecar import _result_tensors
 from pyflink_async_batch.sidecar._signature import Signature
 from pyflink_async_batch.sidecar._tensor_spec import TensorSpec
@@ -29,14 +30,16 @@ class FunctionView(Protocol):
     def inputs(self, requests: Sequence[Tensors]) -> Any:
         """The inputs of several requests as one batch, as the function takes it."""
 
-    def check(self, results: Any, method: str, row_count: int) -> Any:
-        """What the function returned, known to have a result for each input.
+    def check(self, results: Any, method: str, row_count: int) -> Results:
+        """What the function returned, known to have an outcome for each input.
 
         :raises InvalidResultError: it has not.
         """
 
     def outputs(self, checked: Any, start: int, stop: int) -> Tensors:
-        """The results of some of the inputs as tensors.
+        """The results of some of the inputs, none of which has failed, as tensors.
+
+        :param checked: the values of what :func:`check` returned.
 
         :raises InvalidResultError: they do not fit the signature.
         """
@@ -71,8 +74,8 @@ class RowView:
             rows.append(row)
         return rows
 
-    def check(self, results: Any, method: str, row_count: int) -> Any:
-        return result_check.check(results, method, row_count)
+    def check(self, results: Any, method: str, row_count: int) -> Results:
+        return result_check.of_list(result_check.check(results, method, row_count))
 
     def outputs(self, checked: Any, start: int, stop: int) -> Tensors:
         results = checked[start:stop]
@@ -119,7 +122,18 @@ class ColumnView:
             return columns[0]
         return pa.RecordBatch.from_arrays(columns, names=list(self._inputs))
 
-    def check(self, results: Any, method: str, row_count: int) -> Any:
+    def check(self, results: Any, method: str, row_count: int) -> Results:
+        if not isinstance(results, ColumnResults):
+            return Results(self._check_columns(results, method, row_count), {})
+        for index in results.failures:
+            if not 0 <= index < row_count:
+                raise InvalidResultError(
+                    f"The result of '{method}' has a failure of row {index}, which is none of its "
+                    f"{row_count} rows."
+                )
+        return Results(self._check_columns(results.values, method, row_count), results.failures)
+
+    def _check_columns(self, results: Any, method: str, row_count: int) -> Any:
         if len(self._outputs) == 1:
             kinds: Any = (pa.Array, pa.ChunkedArray, np.ndarray)
             accepted = "a pyarrow.Array, a pyarrow.ChunkedArray or a numpy.ndarray"

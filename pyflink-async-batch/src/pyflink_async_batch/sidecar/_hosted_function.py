@@ -6,7 +6,7 @@ import inspect
 import logging
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
-from pyflink_async_batch._worker.result_check import InvalidResultError
+from pyflink_async_batch._worker.result_check import InvalidResultError, Results
 from pyflink_async_batch.errors import InvalidFunctionError, InvalidOptionError
 from pyflink_async_batch.function import AsyncBatchFunction
 from pyflink_async_batch.sidecar import _sidecar_error
@@ -54,6 +54,11 @@ class HostedFunction:
         """
         try:
             function = function_class(self._name)(**self._arguments)
+            if inspect.isasyncgenfunction(function.async_invoke_batch):
+                raise InvalidFunctionError(
+                    f"'async_invoke_batch' of {self._name} yields rows one by one, and a request "
+                    "to a sidecar is answered as a whole: let it return a list."
+                )
             signature = signature_of(function, self._inputs, self._outputs)
             self._view = view_for(function, signature)
             function.open(runtime_context)
@@ -78,7 +83,7 @@ class HostedFunction:
                     f"'{method}' should return an awaitable, but returned "
                     f"'{type(results).__name__}'."
                 )
-            checked = self._view.check(await results, method, sum(counts))
+            checked: Results = self._view.check(await results, method, sum(counts))
         except GeneratorExit:
             raise
         except asyncio.CancelledError as error:
@@ -107,9 +112,13 @@ class HostedFunction:
         except (SystemExit, KeyboardInterrupt) as error:
             raise RuntimeError(f"{self._name} raised {error!r}") from error
 
-    def _outcome(self, checked: Any, start: int, stop: int) -> Outcome:
+    def _outcome(self, checked: Results, start: int, stop: int) -> Outcome:
+        failed = [index for index in sorted(checked.failures) if start <= index < stop]
+        if failed:
+            # A request is answered as a whole; those of others are not touched.
+            return _sidecar_error.of_row(checked.failures[failed[0]])
         try:
-            return self._view.outputs(checked, start, stop)
+            return self._view.outputs(checked.values, start, stop)
         except Exception as error:
             _LOGGER.error("The results of %s do not fit its outputs", self._name, exc_info=error)
             return _sidecar_error.of_function(error)

@@ -5,6 +5,9 @@ from typing import List, Optional, Tuple
 
 import grpc
 
+from pyflink_async_batch._worker.too_large import is_too_large
+from pyflink_async_batch.outcomes import RowFailure
+
 #: The trailer that carries the kind of an error, where the status alone would leave it open.
 ERROR_TRAILER = "asyncbatch-error"
 #: gRPC's own trailer for when to try again, in milliseconds (gRFC A6).
@@ -82,15 +85,15 @@ def of_function(error: BaseException) -> SidecarError:
         message = str(error)
     except BaseException as second:
         message = f"<{type(second).__name__} in __str__>"
-    kind = ErrorKind.OUT_OF_MEMORY if _is_out_of_memory(error) else ErrorKind.INTERNAL
+    kind = ErrorKind.OUT_OF_MEMORY if is_too_large(error) else ErrorKind.INTERNAL
     return SidecarError(kind, f"{name}: {message}" if message else name)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    # By name, as torch and cupy are not imported here: both call theirs so.
-    return isinstance(error, MemoryError) or any(
-        base.__name__ == "OutOfMemoryError" for base in type(error).__mro__
-    )
+def of_row(failure: RowFailure) -> SidecarError:
+    """What a client is told of a row of its request that the function has no result for."""
+    if isinstance(failure.error, BaseException):
+        return of_function(failure.error)
+    return SidecarError(ErrorKind.INTERNAL, failure.error)
 
 
 def _shortened(text: str) -> str:

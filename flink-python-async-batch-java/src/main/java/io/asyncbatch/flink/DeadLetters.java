@@ -25,7 +25,10 @@ public final class DeadLetters {
     /** The name of a {@link FailureKind}. */
     public static final String ERROR_KIND = "error_kind";
 
-    /** What the function's error said, shortened to 8,192 characters. */
+    /** The name of the error's class, in the language that the function is written in. */
+    public static final String ERROR_CLASS = "error_class";
+
+    /** What the error said, shortened to 8,192 characters. */
     public static final String MESSAGE = "message";
 
     /** How many calls the row was part of. */
@@ -35,7 +38,7 @@ public final class DeadLetters {
     public static final String FAILED_AT = "failed_at";
 
     /** Fields of a dead letter, in the order above. */
-    public static final int ARITY = 5;
+    public static final int ARITY = 6;
 
     /** What the side output is called. */
     public static final String TAG_ID = "async-batch-dead-letters";
@@ -52,8 +55,9 @@ public final class DeadLetters {
     /** The type of a dead letter. */
     public static TypeInformation<Row> type(TypeInformation<?> inputType) {
         return Types.ROW_NAMED(
-                new String[] {INPUT, ERROR_KIND, MESSAGE, ATTEMPTS, FAILED_AT},
+                new String[] {INPUT, ERROR_KIND, ERROR_CLASS, MESSAGE, ATTEMPTS, FAILED_AT},
                 inputType,
+                Types.STRING,
                 Types.STRING,
                 Types.STRING,
                 Types.INT,

@@ -45,6 +45,14 @@ final class RetryDecision<OUT> {
                     ? BatchOutcome.retry(failure.cause(), delayMillis(attempt, failure.cause()))
                     : told;
         }
+        if (told instanceof BatchOutcome.TooLarge<OUT> tooLarge) {
+            // A server that may only have had too much to do is asked again as it is used to.
+            Throwable behind = tooLarge.cause().getCause();
+            return behind instanceof RetryAfter
+                            && wanted(predicate.exceptionPredicate(), behind, attempt)
+                    ? BatchOutcome.retry(behind, delayMillis(attempt, behind))
+                    : told;
+        }
         return told;
     }
 

@@ -237,6 +237,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                             + ", got "
                             + maxBatchBytes);
         }
+        FailureHandling failureHandling = new FailureHandling(onFailure, isolate, suspectAfter);
         BatchSettings settings =
                 new BatchSettings(
                         outputMode,
@@ -249,7 +250,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         latencyTargetMillis,
                         maxBytesInFlight,
                         false,
-                        new FailureHandling(onFailure, isolate, suspectAfter));
+                        failureHandling);
         PythonInvokerFactory<IN, OUT> invokerFactory =
                 new PythonInvokerFactory<>(
                         function,
@@ -265,7 +266,13 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                                 stallTimeoutMillis > 0
                                         ? stallTimeoutMillis
                                         : timeoutMillis + STALL_SPARE_MILLIS),
-                        sharedWorker ? new WorkerSharing(batchSize, maxBatchBytes, capacity) : null,
+                        sharedWorker
+                                ? new WorkerSharing(
+                                        batchSize,
+                                        maxBatchBytes,
+                                        capacity,
+                                        failureHandling.isContained())
+                                : null,
                         workerRestarts);
         SingleOutputStreamOperator<OUT> results =
                 input.transform(

@@ -5,6 +5,7 @@ import io.asyncbatch.flink.operator.buffer.CloseReason;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.function.IntSupplier;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
@@ -50,12 +51,14 @@ public final class BatchMetrics {
      * @param inflight what is invoked or awaits emission, read by the reporters' threads
      * @param pendingOrdered batches that are done and held back, read by the reporters' threads
      * @param batchSizeLimit most rows of a batch as learned, read by the reporters' threads
+     * @param batchBytesLimit most bytes of a batch as learned, read by the reporters' threads
      */
     public BatchMetrics(
             MetricGroup group,
             Supplier<InflightLoad> inflight,
             IntSupplier pendingOrdered,
-            IntSupplier batchSizeLimit) {
+            IntSupplier batchSizeLimit,
+            LongSupplier batchBytesLimit) {
         batchSize = histogram(group, "batchSize");
         batchBytes = histogram(group, "batchBytes");
         batchLatencyMs = histogram(group, "batchLatencyMs");
@@ -88,6 +91,8 @@ public final class BatchMetrics {
         group.gauge("pendingOrderedBatches", pending);
         Gauge<Integer> limit = batchSizeLimit::getAsInt;
         group.gauge("learnedBatchSize", limit);
+        Gauge<Long> bytesLimit = batchBytesLimit::getAsLong;
+        group.gauge("learnedBatchBytes", bytesLimit);
     }
 
     private static String nameOf(CloseReason reason) {

@@ -125,7 +125,9 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         super.open();
         copiesInputs = getExecutionConfig().isObjectReuseEnabled();
         invoker = invokerFactory.createInvoker();
-        metrics = new BatchMetrics(getMetricGroup(), this::load, queue::heldBack, limit::rows);
+        metrics =
+                new BatchMetrics(
+                        getMetricGroup(), this::load, queue::heldBack, limit::rows, limit::bytes);
         dispatcher =
                 new BatchDispatcher<>(
                         settings, invoker, getProcessingTimeService(), mailbox, metrics, this);

@@ -47,6 +47,11 @@ public record FailureHandling(OnFailure onFailure, boolean isolate, int suspectA
         this(onFailure, isolate, DEFAULT_SUSPECT_AFTER);
     }
 
+    /** Whether a failure costs rows, or further calls, and not the task at once. */
+    public boolean isContained() {
+        return isolate || onFailure != OnFailure.FAIL;
+    }
+
     /**
      * @param rows that have no outcome, of the call that failed
      */

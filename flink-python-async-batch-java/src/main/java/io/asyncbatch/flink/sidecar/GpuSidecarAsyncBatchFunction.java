@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.sidecar;
 
+import io.asyncbatch.flink.BatchTooLargeException;
 import io.asyncbatch.flink.RichAsyncBatchFunction;
 import java.util.List;
 import java.util.Objects;
@@ -15,6 +16,10 @@ import org.apache.flink.streaming.api.functions.async.ResultFuture;
  * <p>A failed request is a {@link SidecarException}, which fails the job unless a retry strategy,
  * such as one with a {@link SidecarRetryPredicate}, has it repeated. A batch that passes the
  * operator's timeout is cancelled, at the server too.
+ *
+ * <p>A batch for which the server has no memory is halved, as {@link BatchTooLargeException} says.
+ * So is one that an overloaded server refuses without saying when to come back, once no strategy
+ * has it repeated any more: it may have been about memory.
  *
  * <p>Flink cannot tell the type of the results: say it with {@code returns}, or make an anonymous
  * subclass.
@@ -54,7 +59,7 @@ public class GpuSidecarAsyncBatchFunction<IN, OUT> extends RichAsyncBatchFunctio
 
     @Override
     public void asyncInvokeBatch(List<IN> inputs, ResultFuture<OUT> resultFuture) {
-        calls.call(inputs, inputs, resultFuture);
+        calls.call(inputs, inputs, new HalvingFuture<>(inputs.size(), resultFuture));
     }
 
     @Override

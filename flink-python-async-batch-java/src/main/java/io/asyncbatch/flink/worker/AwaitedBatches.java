@@ -2,13 +2,13 @@ package io.asyncbatch.flink.worker;
 
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
-import io.asyncbatch.flink.proto.Failure;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
+import io.asyncbatch.flink.proto.RowFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
@@ -23,13 +23,11 @@ import javax.annotation.Nullable;
 final class AwaitedBatches<OUT> {
 
     private final String functionName;
-    private final Map<Key, Awaited<OUT>> awaited = new ConcurrentHashMap<>();
+    private final Map<Key, AwaitedBatch<OUT>> awaited = new ConcurrentHashMap<>();
     @Nullable private volatile Throwable broken;
 
     /** What a batch is known by: one may await an answer to each kind of request. */
     private record Key(long batchId, int attempt, FrameKind answers) {}
-
-    private record Awaited<OUT>(int rowCount, CompletableFuture<BatchOutcome<OUT>> outcome) {}
 
     AwaitedBatches(String functionName) {
         this.functionName = functionName;
@@ -54,10 +52,11 @@ final class AwaitedBatches<OUT> {
      * Adds a batch that is about to be sent.
      *
      * @param request its header
+     * @param early takes rows that are told of before the others; null if nobody does
      * @return completed by the thread that answers; exceptionally only by {@link #failAll}
      */
-    CompletionStage<BatchOutcome<OUT>> add(FrameHeader request) {
-        Awaited<OUT> waiting = new Awaited<>(request.getRowCount(), new CompletableFuture<>());
+    CompletionStage<BatchOutcome<OUT>> add(FrameHeader request, @Nullable EarlyRows<OUT> early) {
+        AwaitedBatch<OUT> waiting = new AwaitedBatch<>(request.getRowCount(), early);
         awaited.put(
                 new Key(request.getBatchId(), request.getAttempt(), request.getKind()), waiting);
         Throwable cause = broken;
@@ -69,7 +68,7 @@ final class AwaitedBatches<OUT> {
 
     /** A batch that was added is not sent at all. */
     void refused(FrameHeader request, Exception why) {
-        Awaited<OUT> waiting =
+        AwaitedBatch<OUT> waiting =
                 awaited.remove(
                         new Key(request.getBatchId(), request.getAttempt(), request.getKind()));
         if (waiting != null) {
@@ -78,28 +77,51 @@ final class AwaitedBatches<OUT> {
     }
 
     /**
-     * Takes a {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
+     * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
-     * @param results decodes the results of a {@code RESULT} that is still awaited; called before
-     *     this returns, if at all
+     * @param results decodes the results of a {@code PART} or {@code RESULT} that is still awaited;
+     *     called before this returns, if at all
      */
     void answered(FrameHeader header, Supplier<List<OUT>> results) {
-        Awaited<OUT> waiting =
-                awaited.remove(
-                        new Key(header.getBatchId(), header.getAttempt(), header.getAnswers()));
+        Key key = new Key(header.getBatchId(), header.getAttempt(), header.getAnswers());
+        if (header.getKind() == FrameKind.PART) {
+            partAnswered(key, header, results);
+            return;
+        }
+        AwaitedBatch<OUT> waiting = awaited.remove(key);
         if (waiting == null) {
-            // It crossed the TIMEOUT that Python has answered meanwhile.
+            // It crossed the TIMEOUT that Python has answered meanwhile, or there was a part for
+            // each row.
             return;
         }
         if (header.getAnswers() == FrameKind.TIMEOUT) {
             // The invocation that timed out has been cancelled and will not be answered any more.
             awaited.remove(new Key(header.getBatchId(), header.getAttempt(), FrameKind.INVOKE));
         }
-        waiting.outcome().complete(outcome(header, results, waiting.rowCount()));
+        waiting.outcome().complete(outcome(header, results, waiting));
+    }
+
+    private void partAnswered(Key key, FrameHeader header, Supplier<List<OUT>> results) {
+        AwaitedBatch<OUT> waiting = awaited.get(key);
+        if (waiting == null) {
+            return;
+        }
+        try {
+            if (waiting.takePart(
+                    header, results, failure -> rowFailure(header, failure, waiting))) {
+                // Who took the rows knows that it has all: there is no outcome beside theirs.
+                awaited.remove(key, waiting);
+            }
+        } catch (RuntimeException e) {
+            if (awaited.remove(key, waiting)) {
+                waiting.outcome().complete(BatchOutcome.failure(e));
+            }
+        }
     }
 
     private BatchOutcome<OUT> outcome(
-            FrameHeader header, Supplier<List<OUT>> results, int rowCount) {
+            FrameHeader header, Supplier<List<OUT>> results, AwaitedBatch<OUT> waiting) {
+        int rowCount = waiting.rowCount();
         if (header.getKind() == FrameKind.RETRY) {
             return BatchOutcome.retry(
                     header.hasFailure() ? failure(header, rowCount) : null,
@@ -107,12 +129,14 @@ final class AwaitedBatches<OUT> {
         }
         if (header.getKind() == FrameKind.FAILURE) {
             PythonBatchException failure = failure(header, rowCount);
-            return header.getFailure().getKind() == Failure.Kind.INVALID_RESULT
-                    ? BatchOutcome.invalidResult(failure)
-                    : BatchOutcome.failure(failure);
+            return switch (header.getFailure().getKind()) {
+                case INVALID_RESULT -> BatchOutcome.invalidResult(failure);
+                case TOO_LARGE -> BatchOutcome.tooLarge(failure);
+                default -> BatchOutcome.failure(failure);
+            };
         }
         try {
-            return BatchOutcome.success(results.get());
+            return waiting.rest(header, results, failure -> rowFailure(header, failure, waiting));
         } catch (RuntimeException e) {
             return BatchOutcome.failure(e);
         }
@@ -123,10 +147,20 @@ final class AwaitedBatches<OUT> {
                 functionName, header.getAnswers(), rowCount, header.getFailure());
     }
 
+    private PythonBatchException rowFailure(
+            FrameHeader header, RowFailure failure, AwaitedBatch<OUT> waiting) {
+        return PythonBatchException.ofRow(
+                functionName,
+                header.getAnswers(),
+                failure.getIndex(),
+                waiting.rowCount(),
+                failure.getFailure());
+    }
+
     /** Fails every batch, also those yet to be added, as no answer will come any more. */
     void failAll(Throwable cause) {
         broken = cause;
-        List<Awaited<OUT>> lost = new ArrayList<>(awaited.values());
+        List<AwaitedBatch<OUT>> lost = new ArrayList<>(awaited.values());
         awaited.clear();
         lost.forEach(waiting -> waiting.outcome().completeExceptionally(cause));
     }

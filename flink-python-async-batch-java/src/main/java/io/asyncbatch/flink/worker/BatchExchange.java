@@ -3,6 +3,7 @@ package io.asyncbatch.flink.worker;
 import io.asyncbatch.flink.arrow.BridgeAllocator;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
 import io.asyncbatch.flink.worker.channel.BatchChannel;
@@ -10,6 +11,7 @@ import io.asyncbatch.flink.worker.memory.SharedMemory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletionStage;
+import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 
 /**
@@ -55,24 +57,35 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
         return transport.awaitingMemory();
     }
 
+    /** Sends a batch whose rows have their outcome all at once. */
+    CompletionStage<BatchOutcome<OUT>> send(
+            FrameKind kind, BatchRequest<IN> request, BatchChannel channel) {
+        return send(kind, request, null, channel);
+    }
+
     /**
      * Sends a batch.
      *
      * @param kind what the worker is to do with it: {@code INVOKE} or {@code TIMEOUT}
+     * @param early takes rows whose outcome is known before that of the others, in the channel's
+     *     thread; null if nobody does
      * @return completed by the channel's thread, or at once if the batch cannot be sent;
-     *     exceptionally only by {@link #failAll}
+     *     exceptionally only by {@link #failAll}, and not at all if all rows came early
      */
     CompletionStage<BatchOutcome<OUT>> send(
-            FrameKind kind, BatchRequest<IN> request, BatchChannel channel) {
+            FrameKind kind,
+            BatchRequest<IN> request,
+            @Nullable EarlyRows<OUT> early,
+            BatchChannel channel) {
         FrameHeader header = AwaitedBatches.header(kind, request);
-        CompletionStage<BatchOutcome<OUT>> outcome = awaited.add(header);
+        CompletionStage<BatchOutcome<OUT>> outcome = awaited.add(header, early);
         transport.send(
                 header, request.inputs(), channel, refusal -> awaited.refused(header, refusal));
         return outcome;
     }
 
     /**
-     * Takes a {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
+     * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
      * @param body read before this returns
      * @throws IOException if the answer makes no sense, whatever the batch

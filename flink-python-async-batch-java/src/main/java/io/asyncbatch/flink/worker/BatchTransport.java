@@ -75,7 +75,7 @@ final class BatchTransport<IN, OUT> implements AutoCloseable {
     }
 
     /**
-     * Takes a {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
+     * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
      * @param body read before this returns
      * @param awaited where the batch is awaited; null if by nobody any more

@@ -6,12 +6,14 @@ import io.asyncbatch.flink.arrow.RecordBatchReader;
 import io.asyncbatch.flink.arrow.RecordBatchWriter;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
 import io.asyncbatch.flink.worker.thread.LoopPort;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import javax.annotation.Nullable;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -53,15 +55,26 @@ final class CDataExchange<IN, OUT> implements AutoCloseable {
         return awaited.count();
     }
 
+    /** Lends a batch whose rows have their outcome all at once. */
+    CompletionStage<BatchOutcome<OUT>> send(
+            FrameKind kind, BatchRequest<IN> request, LoopPort port) {
+        return send(kind, request, null, port);
+    }
+
     /**
      * Lends a batch.
      *
      * @param kind what Python is to do with it: {@code INVOKE} or {@code TIMEOUT}
+     * @param early takes rows whose outcome is known before that of the others, in the loop's
+     *     thread; null if nobody does
      * @return completed by the loop's thread, or at once if the batch cannot be sent; exceptionally
-     *     only by {@link #failAll}
+     *     only by {@link #failAll}, and not at all if all rows came early
      */
     CompletionStage<BatchOutcome<OUT>> send(
-            FrameKind kind, BatchRequest<IN> request, LoopPort port) {
+            FrameKind kind,
+            BatchRequest<IN> request,
+            @Nullable EarlyRows<OUT> early,
+            LoopPort port) {
         LentBatch batch;
         try {
             batch = writer.lend(request.inputs());
@@ -89,13 +102,13 @@ final class CDataExchange<IN, OUT> implements AutoCloseable {
             return CompletableFuture.completedFuture(BatchOutcome.failure(tooLarge));
         }
         FrameHeader header = AwaitedBatches.header(kind, request);
-        CompletionStage<BatchOutcome<OUT>> outcome = awaited.add(header);
+        CompletionStage<BatchOutcome<OUT>> outcome = awaited.add(header, early);
         port.submit(header, batch);
         return outcome;
     }
 
     /**
-     * Takes a {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
+     * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
      * @param results address of the struct that describes the results, read before this returns
      */

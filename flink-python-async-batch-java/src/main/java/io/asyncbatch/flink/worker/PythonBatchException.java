@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.worker;
 
+import io.asyncbatch.flink.invoker.ForeignError;
 import io.asyncbatch.flink.proto.Failure;
 import io.asyncbatch.flink.proto.FrameKind;
 import org.apache.flink.annotation.PublicEvolving;
@@ -9,24 +10,41 @@ import org.apache.flink.annotation.PublicEvolving;
  * its traceback.
  */
 @PublicEvolving
-public final class PythonBatchException extends Exception {
+public final class PythonBatchException extends Exception implements ForeignError {
 
     private static final long serialVersionUID = 1L;
 
     private final String errorClass;
+    private final String errorMessage;
 
-    private PythonBatchException(String message, String errorClass) {
-        super(message);
-        this.errorClass = errorClass;
+    private PythonBatchException(String what, Failure failure) {
+        super(describe(what, failure));
+        this.errorClass = failure.getErrorClass();
+        this.errorMessage = failure.getMessage();
     }
 
     static PythonBatchException of(
             String functionName, FrameKind answers, int rowCount, Failure failure) {
-        String method = answers == FrameKind.TIMEOUT ? "timeout_batch" : "async_invoke_batch";
         return new PythonBatchException(
-                describe(
-                        functionName + "." + method + " failed on a batch of " + rowCount, failure),
-                failure.getErrorClass());
+                functionName + "." + method(answers) + " failed on a batch of " + rowCount,
+                failure);
+    }
+
+    static PythonBatchException ofRow(
+            String functionName, FrameKind answers, int row, int rowCount, Failure failure) {
+        return new PythonBatchException(
+                functionName
+                        + "."
+                        + method(answers)
+                        + " has no result for row "
+                        + row
+                        + " of a batch of "
+                        + rowCount,
+                failure);
+    }
+
+    private static String method(FrameKind answers) {
+        return answers == FrameKind.TIMEOUT ? "timeout_batch" : "async_invoke_batch";
     }
 
     static PythonBatchException ofWorker(String functionName, Failure failure) {
@@ -36,7 +54,7 @@ public final class PythonBatchException extends Exception {
                     case CLOSE -> functionName + ".close failed";
                     default -> "The Python worker of " + functionName + " cannot go on";
                 };
-        return new PythonBatchException(describe(what, failure), failure.getErrorClass());
+        return new PythonBatchException(what, failure);
     }
 
     private static String describe(String what, Failure failure) {
@@ -50,7 +68,14 @@ public final class PythonBatchException extends Exception {
     }
 
     /** Qualified name of the Python exception's class, such as {@code ValueError}. */
+    @Override
     public String getErrorClass() {
         return errorClass;
+    }
+
+    /** What the Python exception said. */
+    @Override
+    public String getErrorMessage() {
+        return errorMessage;
     }
 }

@@ -87,7 +87,7 @@ public final class PythonProcessInvoker<IN, OUT> implements ReplaceableInvoker<I
     @Override
     public CompletionStage<BatchOutcome<OUT>> invoke(
             BatchRequest<IN> request, EarlyRows<OUT> early) {
-        return exchange.send(FrameKind.INVOKE, request, worker.channel());
+        return exchange.send(FrameKind.INVOKE, request, early, worker.channel());
     }
 
     @Override

@@ -136,7 +136,7 @@ final class PythonThread implements AutoCloseable {
     private void answered(FrameHeader header, long results) {
         switch (header.getKind()) {
             case READY -> ready.complete(null);
-            case RESULT, RETRY, FAILURE -> {
+            case PART, RESULT, RETRY, FAILURE -> {
                 if (header.getBatchId() == 0) {
                     failed(PythonBatchException.ofWorker(functionName, header.getFailure()));
                 } else {

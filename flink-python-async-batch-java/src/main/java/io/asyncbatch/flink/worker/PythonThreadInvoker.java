@@ -85,7 +85,7 @@ public final class PythonThreadInvoker<IN, OUT> implements BatchInvoker<IN, OUT>
     @Override
     public CompletionStage<BatchOutcome<OUT>> invoke(
             BatchRequest<IN> request, EarlyRows<OUT> early) {
-        return exchange.send(FrameKind.INVOKE, request, python.port());
+        return exchange.send(FrameKind.INVOKE, request, early, python.port());
     }
 
     @Override

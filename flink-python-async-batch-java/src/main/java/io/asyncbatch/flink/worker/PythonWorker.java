@@ -341,7 +341,7 @@ final class PythonWorker implements AutoCloseable {
                 }
                 case READY -> ready.complete(header);
                 case RELEASE -> listener.released(header);
-                case RESULT, RETRY, FAILURE -> {
+                case PART, RESULT, RETRY, FAILURE -> {
                     if (header.getBatchId() == 0) {
                         failed(PythonBatchException.ofWorker(functionName, header.getFailure()));
                     } else {

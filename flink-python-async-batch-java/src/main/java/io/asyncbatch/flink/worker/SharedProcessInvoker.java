@@ -87,12 +87,12 @@ public final class SharedProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     @Override
     public CompletionStage<BatchOutcome<OUT>> invoke(
             BatchRequest<IN> request, EarlyRows<OUT> early) {
-        return caller.send(FrameKind.INVOKE, request);
+        return caller.send(FrameKind.INVOKE, request, early);
     }
 
     @Override
     public CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request) {
-        return caller.send(FrameKind.TIMEOUT, request);
+        return caller.send(FrameKind.TIMEOUT, request, null);
     }
 
     @Override

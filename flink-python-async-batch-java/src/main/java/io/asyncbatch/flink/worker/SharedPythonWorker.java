@@ -3,6 +3,7 @@ package io.asyncbatch.flink.worker;
 import io.asyncbatch.flink.arrow.BridgeAllocator;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
@@ -172,12 +173,15 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
          * Sends a batch.
          *
          * @param kind what the worker is to do with it: {@code INVOKE} or {@code TIMEOUT}
+         * @param early takes rows whose outcome is known before that of the others, in the
+         *     channel's thread; null if nobody does
          * @return completed by any thread; exceptionally only if the worker is broken
          */
-        CompletionStage<BatchOutcome<OUT>> send(FrameKind kind, BatchRequest<IN> request) {
+        CompletionStage<BatchOutcome<OUT>> send(
+                FrameKind kind, BatchRequest<IN> request, @Nullable EarlyRows<OUT> early) {
             FrameHeader header =
                     AwaitedBatches.header(kind, request).toBuilder().setCaller(number).build();
-            CompletionStage<BatchOutcome<OUT>> outcome = awaited.add(header);
+            CompletionStage<BatchOutcome<OUT>> outcome = awaited.add(header, early);
             transport.send(
                     header,
                     request.inputs(),

@@ -12,15 +12,19 @@ import org.apache.flink.annotation.Internal;
  * @param mostBytes of a merged call: {@code max_batch_bytes}
  * @param mostCalls while so many calls run that others could have joined, further batches wait for
  *     each other: {@code capacity}
+ * @param separateFailures whether the batches of a call that fails are called for again, each by
+ *     itself
  */
 @Internal
-public record WorkerSharing(int mostRows, long mostBytes, int mostCalls) implements Serializable {
+public record WorkerSharing(int mostRows, long mostBytes, int mostCalls, boolean separateFailures)
+        implements Serializable {
 
     CallMerging describe() {
         return CallMerging.newBuilder()
                 .setMostRows(mostRows)
                 .setMostBytes(mostBytes)
                 .setMostCalls(mostCalls)
+                .setSeparateFailures(separateFailures)
                 .build();
     }
 }

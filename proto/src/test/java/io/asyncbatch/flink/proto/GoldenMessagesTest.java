@@ -37,7 +37,9 @@ class GoldenMessagesTest {
                 "frame_cancel",
                 "frame_result",
                 "frame_retry",
-                "frame_failure"
+                "frame_failure",
+                "frame_part",
+                "frame_too_large"
             })
     void framesAreWhatBothLanguagesAgreedOn(String name) throws IOException {
         Message expected = parseText(name, FrameHeader.newBuilder());

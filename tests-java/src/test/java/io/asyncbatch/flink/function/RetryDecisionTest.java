@@ -3,6 +3,7 @@ package io.asyncbatch.flink.function;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.BatchTooLargeException;
 import io.asyncbatch.flink.ExponentialBackoffRetryStrategy;
 import io.asyncbatch.flink.ExponentialBackoffRetryStrategy.SerializablePredicate;
 import io.asyncbatch.flink.invoker.BatchOutcome;
@@ -110,6 +111,23 @@ class RetryDecisionTest {
                                         }),
                                 1))
                 .isEqualTo(BatchOutcome.retry(ioFailure, 5));
+    }
+
+    /** What may only have been too much at that moment is repeated before it is halved. */
+    @Test
+    void aBatchThatIsTooLargeIsRetriedOnlyForAServerThatMayRecover() throws Exception {
+        RetryDecision<Integer> decision =
+                new RetryDecision<>(
+                        ExponentialBackoffRetryStrategy.<Integer>builder(1, Duration.ofMillis(5))
+                                .ifException(e -> true)
+                                .build());
+        SidecarException overloaded = SidecarException.Kind.OVERLOADED.exception("busy");
+        BatchOutcome<Integer> perhaps =
+                BatchOutcome.tooLarge(new BatchTooLargeException("perhaps", overloaded));
+        assertThat(decide(decision, perhaps, 1)).isEqualTo(BatchOutcome.retry(overloaded, 5));
+        assertThat(decide(decision, perhaps, 2)).isEqualTo(perhaps);
+        BatchOutcome<Integer> surely = BatchOutcome.tooLarge(new BatchTooLargeException("surely"));
+        assertThat(decide(decision, surely, 1)).isEqualTo(surely);
     }
 
     /** Flink's strategy multiplies a field of its own each time that it is asked. */

@@ -263,8 +263,8 @@ final class OperatorRig<T> implements AutoCloseable {
                                         .formatted(
                                                 row.getField(0),
                                                 row.getField(1),
-                                                row.getField(2),
-                                                row.getField(3))
+                                                row.getField(3),
+                                                row.getField(4))
                                 + (record.hasTimestamp() ? "@" + record.getTimestamp() : ""));
             }
         }

@@ -8,8 +8,10 @@ import io.asyncbatch.flink.arrow.MalformedBatchException;
 import io.asyncbatch.flink.arrow.RecordBatchWriter;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.proto.Failure;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
+import io.asyncbatch.flink.proto.RowFailure;
 import io.asyncbatch.flink.proto.SharedBody;
 import io.asyncbatch.flink.worker.channel.BatchChannel;
 import io.asyncbatch.flink.worker.channel.ChannelPeer;
@@ -90,6 +92,10 @@ class HostileWorkerProperties {
                                         FrameKind.INVOKE,
                                         new BatchRequest<>(
                                                 i, 1, Collections.nCopies(3, "row " + i)),
+                                        (rows, results, failures) ->
+                                                assertThat(rows)
+                                                        .hasSize(results.size())
+                                                        .hasSizeBetween(1, 3),
                                         channel)
                                 .toCompletableFuture());
                 worker.read();
@@ -104,6 +110,7 @@ class HostileWorkerProperties {
             worker.close();
             closed.get(60, TimeUnit.SECONDS);
             channel.close();
+            assertThat(exchange.inFlight()).isZero();
             for (CompletableFuture<BatchOutcome<String>> outcome : outcomes) {
                 assertEnded(outcome);
             }
@@ -122,7 +129,8 @@ class HostileWorkerProperties {
             public void onFrame(FrameHeader header, ByteBuffer body) throws Exception {
                 switch (header.getKind()) {
                     case RELEASE -> exchange.released(header);
-                    case RESULT, RETRY, FAILURE -> exchange.answered(header, body, channel.get());
+                    case PART, RESULT, RETRY, FAILURE ->
+                            exchange.answered(header, body, channel.get());
                     default -> throw new IOException("not a worker's: " + header.getKind());
                 }
             }
@@ -137,7 +145,10 @@ class HostileWorkerProperties {
 
     private static void assertEnded(CompletableFuture<BatchOutcome<String>> outcome)
             throws InterruptedException {
-        assertThat(outcome).isDone();
+        if (!outcome.isDone()) {
+            // All of its rows were given early: no answer is awaited any more.
+            return;
+        }
         try {
             BatchOutcome<String> told = outcome.get();
             if (told instanceof BatchOutcome.Failure<String> failure) {
@@ -161,6 +172,15 @@ class HostileWorkerProperties {
                         .setBatchId(batchId)
                         .setAttempt(1)
                         .setRowCount(3);
+        if (random.nextInt(3) == 0) {
+            header.setKind(FrameKind.PART).addAllRows(List.of(2, 0, 1));
+        }
+        for (int i = random.nextInt(8) - 5; i > 0; i--) {
+            header.addRowFailures(
+                    RowFailure.newBuilder()
+                            .setIndex(random.nextInt(4) - random.nextInt(8) / 7)
+                            .setFailure(Failure.newBuilder().setKind(Failure.Kind.ROW)));
+        }
         if (random.nextInt(3) == 0) {
             damage(body, random);
             files.writeResult(1024, body);

@@ -52,9 +52,10 @@ public final class RowOutput<OUT> {
         Row letter = Row.withPositions(RowKind.INSERT, DeadLetters.ARITY);
         letter.setField(0, input);
         letter.setField(1, failure.kind().name());
-        letter.setField(2, failure.message());
-        letter.setField(3, failure.attempts());
-        letter.setField(4, Instant.ofEpochMilli(failure.atMillis()));
+        letter.setField(2, failure.errorClass());
+        letter.setField(3, failure.message());
+        letter.setField(4, failure.attempts());
+        letter.setField(5, Instant.ofEpochMilli(failure.atMillis()));
         collector.collect(
                 deadLetters,
                 hasTimestamp ? new StreamRecord<>(letter, timestamp) : new StreamRecord<>(letter));

@@ -243,6 +243,7 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
     /** The kind by its name, so that kinds may be added anywhere. */
     private static void writeFailure(FailedRow failure, DataOutputView target) throws IOException {
         StringValue.writeString(failure.kind().name(), target);
+        StringValue.writeString(failure.errorClass(), target);
         StringValue.writeString(failure.message(), target);
         target.writeInt(failure.attempts());
         target.writeLong(failure.atMillis());
@@ -250,11 +251,13 @@ public final class SavedElementSerializer<IN, OUT> extends TypeSerializer<SavedE
 
     private static FailedRow readFailure(DataInputView source) throws IOException {
         String kind = StringValue.readString(source);
+        String errorClass = StringValue.readString(source);
         String message = StringValue.readString(source);
         int attempts = source.readInt();
         long atMillis = source.readLong();
         try {
-            return new FailedRow(FailureKind.valueOf(kind), message, attempts, atMillis);
+            return new FailedRow(
+                    FailureKind.valueOf(kind), errorClass, message, attempts, atMillis);
         } catch (IllegalArgumentException e) {
             throw new IOException(
                     "the state of the batching operator has a failed row of the unknown kind '"

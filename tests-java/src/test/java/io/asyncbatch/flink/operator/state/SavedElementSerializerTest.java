@@ -3,6 +3,7 @@ package io.asyncbatch.flink.operator.state;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.FailureKind;
 import java.io.IOException;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeutils.SerializerTestBase;
@@ -46,6 +47,13 @@ class SavedElementSerializerTest extends SerializerTestBase<SavedElement<String,
             new SavedElement.Input<>(null, true, Long.MIN_VALUE),
             new SavedElement.Result<>(42, true, Long.MAX_VALUE),
             new SavedElement.Result<>(null, false, 0L),
+            new SavedElement.Failed<>(
+                    "bad",
+                    new FailedRow(FailureKind.ROW_FAILURE, "ValueError", "n\u00f6", 2, 1_700L),
+                    true,
+                    17L),
+            new SavedElement.Failed<>(
+                    null, new FailedRow(FailureKind.TIMEOUT, "", "", 1, 0L), false, 0L),
             new SavedElement.Mark<>(Long.MAX_VALUE),
             new SavedElement.Mark<>(-1L),
         };
