@@ -34,7 +34,9 @@ def dead_letters_tag(input_type: Any) -> OutputTag:
     - ``error_class``: the name of the exception's class, such as ``ValueError``;
     - ``message``: what the exception said, shortened to 8,192 characters;
     - ``attempts``: how many calls the row was part of, from 1;
-    - ``failed_at``: a ``pyflink.common.Instant``, when it was given up.
+    - ``failed_at``: a ``pyflink.common.Instant``, when it was given up. Where
+      ``python.execution-mode`` is 'thread', PyFlink shows its own functions a ``java.time.Instant``
+      instead, whose ``toEpochMilli()`` they can call.
 
     :param input_type: The type of the stream that the function is applied to: ``ds.get_type()``.
     :raises InvalidOptionTypeError: It is no ``pyflink.common.TypeInformation``.

@@ -158,6 +158,38 @@ class SidecarJobITCase {
         }
     }
 
+    /** The server has memory for three rows. */
+    @Test
+    void aBatchThatTheServerHasNoMemoryForIsHalved() throws Exception {
+        try (MockSidecar server = MockSidecar.onUnixSocket(directory.resolve("s"))) {
+            server.behaviour =
+                    inference -> {
+                        if (inference.request.getInputs(0).getShape(0) <= 3) {
+                            inference.compute();
+                            return;
+                        }
+                        Metadata trailers = new Metadata();
+                        trailers.put(
+                                Metadata.Key.of(
+                                        "asyncbatch-error", Metadata.ASCII_STRING_MARSHALLER),
+                                "OUT_OF_MEMORY");
+                        inference.fail(Status.RESOURCE_EXHAUSTED, trailers);
+                    };
+            assertThat(
+                            Jobs.collect(
+                                    AsyncDataStream.orderedWaitBatch(
+                                                    Jobs.numbers(1, 100),
+                                                    new GpuSidecarAsyncBatchFunction<>(
+                                                            server.options().build(),
+                                                            new LongCodec()),
+                                                    AsyncBatchOptions.builder(
+                                                                    32, Duration.ofMinutes(1))
+                                                            .build())
+                                            .returns(Types.LONG)))
+                    .isEqualTo(tens(100));
+        }
+    }
+
     private static GpuSidecarAsyncFunction<Long, Long> function(SidecarOptions.Builder options) {
         return new GpuSidecarAsyncFunction<>(options.build(), new LongCodec());
     }
