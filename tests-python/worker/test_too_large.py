@@ -1,11 +1,17 @@
 """Which errors have a batch halved."""
 
+from datetime import timedelta
 from typing import Any, List, Optional, Tuple
 
 import grpc
 import pytest
-from pyflink_async_batch import BatchTooLarge
+from pyflink_async_batch import BatchTooLarge, ExponentialBackoffRetryStrategy
+from pyflink_async_batch._proto import async_batch_pb2
+from pyflink_async_batch._worker.retry_policy import RetryPolicy
 from pyflink_async_batch._worker.too_large import Size, said_of_size
+from recorded_answers import Answers
+
+Failure = async_batch_pb2.Failure
 
 
 def named(module: str, name: str, base: type = RuntimeError) -> Any:
@@ -92,3 +98,37 @@ def test_causes_that_go_round_in_circles_end() -> None:
     first, second = ValueError(), KeyError()
     first.__cause__, second.__cause__ = second, first
     assert said_of_size(first) is Size.NOTHING
+
+
+TWICE = RetryPolicy(
+    ExponentialBackoffRetryStrategy(2, timedelta(seconds=1), exception_predicate=lambda error: True)
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "rows", "attempt", "retry", "kind", "failure"),
+    [
+        # Halved at once, whatever the strategy: the same batch is as large the next time.
+        (BatchTooLarge(), 2, 1, TWICE, "FAILURE", Failure.TOO_LARGE),
+        (BatchTooLarge(), 2, 1, None, "FAILURE", Failure.TOO_LARGE),
+        # A single row can only be tried again.
+        (BatchTooLarge(), 1, 1, TWICE, "RETRY", Failure.TOO_LARGE),
+        (BatchTooLarge(), 1, 3, TWICE, "FAILURE", Failure.TOO_LARGE),
+        # A server that may have had too much to do is asked again first.
+        (EXHAUSTED, 2, 2, TWICE, "RETRY", Failure.TOO_LARGE),
+        (EXHAUSTED, 2, 3, TWICE, "FAILURE", Failure.TOO_LARGE),
+        (EXHAUSTED, 1, 3, TWICE, "FAILURE", Failure.USER_CODE),
+        (ValueError(), 2, 3, TWICE, "FAILURE", Failure.USER_CODE),
+    ],
+)
+def test_what_follows(
+    error: Exception, rows: int, attempt: int, retry: Any, kind: str, failure: Any
+) -> None:
+    answers = Answers()
+    request = async_batch_pb2.FrameHeader(
+        kind=async_batch_pb2.INVOKE, batch_id=1, attempt=attempt, row_count=rows
+    )
+    answers.answerer.failure(request, error, Failure.USER_CODE, retry)
+    header, _ = answers.only()
+    assert answers.kinds() == [kind]
+    assert header.failure.kind == failure

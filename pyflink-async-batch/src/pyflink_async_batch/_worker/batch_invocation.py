@@ -100,6 +100,10 @@ class BatchInvocation:
                 early.end()
             else:
                 self._answerer.result(request, results, method, self._retry)
+        finally:
+            # Both refer to each other, and would be there until garbage is collected.
+            if self._early is early:
+                self._early = None
 
     def _is_wanted(self, task: Optional["asyncio.Task[None]"]) -> bool:
         """False for a coroutine that was cancelled but returned all the same."""
