@@ -1,6 +1,5 @@
 package io.asyncbatch.flink.batchapi;
 
-import java.io.Serializable;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
@@ -12,15 +11,7 @@ import org.apache.flink.annotation.PublicEvolving;
  * @param <OUT> type of the outputs
  */
 @PublicEvolving
-public interface BatchCodec<IN, OUT> extends Serializable {
-
-    /**
-     * The request for a row, a JSON value: with OpenAI's API the body of a call, such as {@code
-     * {"model": …, "messages": […]}}.
-     *
-     * @throws Exception if there is none; the row then counts as failed and is not tried again
-     */
-    String request(IN row) throws Exception;
+public interface BatchCodec<IN, OUT> extends RequestCodec<IN> {
 
     /**
      * The result of a row.

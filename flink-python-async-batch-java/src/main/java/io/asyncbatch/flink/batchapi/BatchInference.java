@@ -44,10 +44,12 @@ public final class BatchInference {
             BatchInferenceOptions options) {
         Objects.requireNonNull(codec, "codec");
         Objects.requireNonNull(options, "options");
+        options.refuse(
+                "batch inference, which emits results itself", BatchInferenceOptions.RESULTS_TOPIC);
         return in.transform(
                 NAME,
                 outputType,
-                new BatchInferenceOperatorFactory<>(
+                BatchInferenceOperatorFactory.inferring(
                         options,
                         options.apiFactory(),
                         in.getExecutionEnvironment().clean(codec),

@@ -173,6 +173,13 @@ public final class BatchInferenceOptions implements Serializable {
                                     + " submitted, so that no failure can have it paid twice. No"
                                     + " matter where checkpointing is off.");
 
+    public static final ConfigOption<String> RESULTS_TOPIC =
+            ConfigOptions.key("ml.batch.results.topic")
+                    .stringType()
+                    .defaultValue("")
+                    .withDescription(
+                            "What a submitter tells the collector about where results are wanted.");
+
     public static final ConfigOption<String> API_KEY_ENV =
             ConfigOptions.key("ml.batch.api-key.env")
                     .stringType()
@@ -245,6 +252,7 @@ public final class BatchInferenceOptions implements Serializable {
                     RETRY_DELAY,
                     MAX_RESULT_SIZE,
                     SUBMIT_AFTER_CHECKPOINT,
+                    RESULTS_TOPIC,
                     API_KEY_ENV,
                     API_KEY_FILE
                 }) {
@@ -255,6 +263,21 @@ public final class BatchInferenceOptions implements Serializable {
 
     public <T> T get(ConfigOption<T> option) {
         return values.get(option);
+    }
+
+    /**
+     * Refuses what would be set in vain.
+     *
+     * @param user what has no use for it
+     * @throws IllegalArgumentException if one of the options was set, whatever its value
+     */
+    void refuse(String user, ConfigOption<?>... useless) {
+        for (ConfigOption<?> option : useless) {
+            if (values.getOptional(option).isPresent()) {
+                throw new IllegalArgumentException(
+                        option.key() + " means nothing to " + user + "; leave it out");
+            }
+        }
     }
 
     /** The client that these options describe. */

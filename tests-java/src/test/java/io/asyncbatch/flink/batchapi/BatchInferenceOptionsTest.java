@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions.OnFailure;
 import java.time.Duration;
 import java.util.Map;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.InstantiationUtil;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -126,5 +129,47 @@ class BatchInferenceOptionsTest {
         BatchInferenceOptions options = builder.build();
         builder.set(BatchInferenceOptions.MAX_WAIT, Duration.ofHours(1));
         assertThat(options.get(BatchInferenceOptions.MAX_WAIT)).hasMinutes(10);
+    }
+
+    @Test
+    void anOptionThatMeansNothingToItsUserIsRefused() {
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        DataStream<Long> rows = env.fromSequence(1, 2);
+        DataStream<SubmittedBatch> batches =
+                BatchInferenceSubmitter.apply(rows, String::valueOf, builder().build());
+        assertThatThrownBy(
+                        () ->
+                                BatchInferenceSubmitter.apply(
+                                        rows,
+                                        String::valueOf,
+                                        builder()
+                                                .set(
+                                                        BatchInferenceOptions.MAX_WAIT,
+                                                        Duration.ofHours(1))
+                                                .build()))
+                .hasMessage(
+                        "ml.batch.max.wait means nothing to a submitter, which waits for no"
+                                + " results; leave it out");
+        assertThatThrownBy(
+                        () ->
+                                BatchInferenceCollector.apply(
+                                        batches,
+                                        (customId, response) -> response,
+                                        Types.STRING,
+                                        builder().set(BatchInferenceOptions.SIZE, 10).build()))
+                .hasMessageContaining("ml.batch.size means nothing to a collector");
+        assertThatThrownBy(
+                        () ->
+                                BatchInference.apply(
+                                        rows,
+                                        new BatchApiChaosITCase.Doubling(),
+                                        builder()
+                                                .set(BatchInferenceOptions.RESULTS_TOPIC, "t")
+                                                .build()))
+                .hasMessageContaining("ml.batch.results.topic means nothing to");
+    }
+
+    private static BatchInferenceOptions.Builder builder() {
+        return BatchInferenceOptions.builder(ENDPOINT);
     }
 }

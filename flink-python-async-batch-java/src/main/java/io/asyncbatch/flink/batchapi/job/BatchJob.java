@@ -1,7 +1,9 @@
 package io.asyncbatch.flink.batchapi.job;
 
+import io.asyncbatch.flink.batchapi.SubmittedBatch;
 import io.asyncbatch.flink.batchapi.state.SavedEntry;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
@@ -64,6 +66,10 @@ public final class BatchJob<IN> {
 
     /** The id of the row at a place; what the API's results are told apart by. */
     String customId(int place) {
+        return customId(key, place);
+    }
+
+    static String customId(String key, int place) {
         return key + "-" + place;
     }
 
@@ -83,6 +89,25 @@ public final class BatchJob<IN> {
                 jobId,
                 ranMillis(nowNanos),
                 rows.stream().map(WaitingRow::save).toList());
+    }
+
+    /**
+     * What somebody else is told about a job that the API has, to go on with it.
+     *
+     * @param now by the wall clock
+     */
+    public SubmittedBatch announce(Instant now, String apiEndpoint, String resultsTopic) {
+        SubmittedBatch batch = new SubmittedBatch();
+        batch.batchId = jobId;
+        batch.submittedAt = now;
+        batch.recordCount = rows.size();
+        batch.inputFile = fileId == null ? "" : fileId;
+        batch.resultsTopic = resultsTopic;
+        batch.apiEndpoint = apiEndpoint;
+        batch.status = SubmittedBatch.SUBMITTED;
+        batch.batchNumber = batchNumber;
+        batch.customIdPrefix = key;
+        return batch;
     }
 
     /** For errors and logs. */

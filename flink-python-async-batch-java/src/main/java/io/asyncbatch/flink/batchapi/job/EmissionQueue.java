@@ -1,6 +1,5 @@
 package io.asyncbatch.flink.batchapi.job;
 
-import io.asyncbatch.flink.batchapi.FailedRow;
 import io.asyncbatch.flink.batchapi.state.SavedEntry;
 import io.asyncbatch.flink.operator.queue.Fence;
 import java.util.ArrayDeque;
@@ -24,23 +23,43 @@ import org.apache.flink.util.OutputTag;
 public final class EmissionQueue<IN, OUT> {
 
     private final ArrayDeque<Segment> segments = new ArrayDeque<>();
-    private final OutputTag<FailedRow<IN>> failures;
+    private final SideOutputs<IN> sideOutputs;
 
-    public EmissionQueue(OutputTag<FailedRow<IN>> failures) {
-        this.failures = failures;
+    public EmissionQueue(SideOutputs<IN> sideOutputs) {
+        this.sideOutputs = sideOutputs;
         segments.add(new Segment());
     }
 
     /** A row has come. */
     public Segment arrived() {
+        return arrived(1);
+    }
+
+    /** Some rows have come. */
+    public Segment arrived(int rows) {
         Segment last = segments.getLast();
-        last.rows++;
+        last.rows += rows;
         return last;
     }
 
     /** A row has what it was waiting for. */
     public void ready(Segment segment, Departure<IN, OUT> departure) {
         segment.ready.add(departure);
+    }
+
+    /**
+     * Somebody else waits for a job's results.
+     *
+     * @param announcement what leaves besides the rows, where the first of them does
+     */
+    public void created(BatchJob<IN> job, OUT announcement) {
+        for (int place = 0; place < job.rows.size(); place++) {
+            WaitingRow<IN> row = job.rows.get(place);
+            ready(row.segment(), row.submitted(job.customId(place)));
+        }
+        Segment first = job.rows.get(0).segment();
+        first.rows++;
+        ready(first, new Departure<>(announcement, null, null, false, 0));
     }
 
     /** Something that no row may overtake has come. */
@@ -90,11 +109,11 @@ public final class EmissionQueue<IN, OUT> {
 
     private void emit(Departure<IN, OUT> departure, TimestampedCollector<OUT> collector) {
         if (departure.failure() != null) {
-            StreamRecord<FailedRow<IN>> failed = new StreamRecord<>(departure.failure());
-            if (departure.hasTimestamp()) {
-                failed.setTimestamp(departure.timestamp());
-            }
-            collector.collect(failures, failed);
+            emit(sideOutputs.failedRows(), departure.failure(), departure, collector);
+            return;
+        }
+        if (departure.submitted() != null) {
+            emit(sideOutputs.submittedRows(), departure.submitted(), departure, collector);
             return;
         }
         if (departure.hasTimestamp()) {
@@ -103,6 +122,18 @@ public final class EmissionQueue<IN, OUT> {
             collector.eraseTimestamp();
         }
         collector.collect(departure.result());
+    }
+
+    private <T> void emit(
+            OutputTag<T> sideOutput,
+            T value,
+            Departure<IN, OUT> departure,
+            TimestampedCollector<OUT> collector) {
+        StreamRecord<T> record = new StreamRecord<>(value);
+        if (departure.hasTimestamp()) {
+            record.setTimestamp(departure.timestamp());
+        }
+        collector.collect(sideOutput, record);
     }
 
     // ----------------------------------------------------------------- state
@@ -127,11 +158,16 @@ public final class EmissionQueue<IN, OUT> {
     }
 
     private static <IN, OUT> SavedEntry<IN, OUT> save(Departure<IN, OUT> ready, int number) {
-        return ready.failure() == null
-                ? new SavedEntry.Result<>(
-                        ready.result(), ready.hasTimestamp(), ready.timestamp(), number)
-                : new SavedEntry.Failure<>(
-                        ready.failure(), ready.hasTimestamp(), ready.timestamp(), number);
+        if (ready.failure() != null) {
+            return new SavedEntry.Failure<>(
+                    ready.failure(), ready.hasTimestamp(), ready.timestamp(), number);
+        }
+        if (ready.submitted() != null) {
+            return new SavedEntry.Submitted<>(
+                    ready.submitted(), ready.hasTimestamp(), ready.timestamp(), number);
+        }
+        return new SavedEntry.Result<>(
+                ready.result(), ready.hasTimestamp(), ready.timestamp(), number);
     }
 
     /**

@@ -29,30 +29,41 @@ public final class RestoredRows<IN, OUT> {
 
     public WaitingRow<IN> row(SavedRow<IN> row) {
         return new WaitingRow<>(
-                row.value(), row.hasTimestamp(), row.timestamp(), arrived(row.segment()));
+                row.value(), row.hasTimestamp(), row.timestamp(), arrived(row.segment(), 1));
     }
 
-    /** Takes what had not left: a result or a failure. */
+    /** Takes what had not left: a result, a failure, or a row that was submitted. */
     public void ready(SavedEntry<IN, OUT> entry) {
         if (entry instanceof SavedEntry.Result<IN, OUT> result) {
             emission.ready(
-                    arrived(result.segment()),
+                    arrived(result.segment(), 1),
                     new Departure<>(
-                            result.value(), null, result.hasTimestamp(), result.timestamp()));
+                            result.value(), null, null, result.hasTimestamp(), result.timestamp()));
         } else if (entry instanceof SavedEntry.Failure<IN, OUT> failure) {
             emission.ready(
-                    arrived(failure.segment()),
+                    arrived(failure.segment(), 1),
                     new Departure<>(
                             null,
                             failure.failedRow(),
+                            null,
                             failure.hasTimestamp(),
                             failure.timestamp()));
+        } else if (entry instanceof SavedEntry.Submitted<IN, OUT> submitted) {
+            emission.ready(
+                    arrived(submitted.segment(), 1),
+                    new Departure<>(
+                            null,
+                            null,
+                            submitted.submittedRow(),
+                            submitted.hasTimestamp(),
+                            submitted.timestamp()));
         }
     }
 
-    private Segment arrived(int number) {
+    /** Some rows are back. */
+    public Segment arrived(int number, int rows) {
         Segment segment = segments.get(Math.min(number, segments.size() - 1));
-        segment.rows++;
+        segment.rows += rows;
         return segment;
     }
 }

@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.batchapi.job;
 
 import io.asyncbatch.flink.batchapi.FailedRow;
+import io.asyncbatch.flink.batchapi.SubmittedRow;
 import io.asyncbatch.flink.batchapi.state.SavedRow;
 import org.apache.flink.annotation.Internal;
 
@@ -21,11 +22,20 @@ public record WaitingRow<IN>(IN value, boolean hasTimestamp, long timestamp, Seg
     }
 
     public <OUT> Departure<IN, OUT> with(OUT result) {
-        return new Departure<>(result, null, hasTimestamp, timestamp);
+        return new Departure<>(result, null, null, hasTimestamp, timestamp);
+    }
+
+    <OUT> Departure<IN, OUT> submitted(String customId) {
+        return new Departure<>(
+                null, null, new SubmittedRow<>(customId, value), hasTimestamp, timestamp);
     }
 
     public <OUT> Departure<IN, OUT> failed(String code, String message, int attempts) {
         return new Departure<>(
-                null, new FailedRow<>(value, code, message, attempts), hasTimestamp, timestamp);
+                null,
+                new FailedRow<>(value, code, message, attempts),
+                null,
+                hasTimestamp,
+                timestamp);
     }
 }

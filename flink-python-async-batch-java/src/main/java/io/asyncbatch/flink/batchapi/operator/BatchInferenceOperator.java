@@ -3,20 +3,14 @@ package io.asyncbatch.flink.batchapi.operator;
 import io.asyncbatch.flink.batchapi.BatchCodec;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions.OnFailure;
-import io.asyncbatch.flink.batchapi.FailedRow;
-import io.asyncbatch.flink.batchapi.client.ApiLimits;
-import io.asyncbatch.flink.batchapi.client.BatchApi;
 import io.asyncbatch.flink.batchapi.client.BatchApiFactory;
-import io.asyncbatch.flink.batchapi.files.BatchDirectory;
 import io.asyncbatch.flink.batchapi.job.BatchJob;
 import io.asyncbatch.flink.batchapi.job.BatchJobMetrics;
 import io.asyncbatch.flink.batchapi.job.EmissionQueue;
 import io.asyncbatch.flink.batchapi.job.JobFactory;
-import io.asyncbatch.flink.batchapi.job.JobFiles;
 import io.asyncbatch.flink.batchapi.job.JobListener;
 import io.asyncbatch.flink.batchapi.job.JobResults;
 import io.asyncbatch.flink.batchapi.job.JobTracker;
-import io.asyncbatch.flink.batchapi.job.Messages;
 import io.asyncbatch.flink.batchapi.job.RestoredRows;
 import io.asyncbatch.flink.batchapi.job.RowOutcomes;
 import io.asyncbatch.flink.batchapi.job.WaitingRow;
@@ -26,12 +20,11 @@ import io.asyncbatch.flink.batchapi.state.SavedEntrySerializer;
 import io.asyncbatch.flink.operator.emission.EmittingOperator;
 import io.asyncbatch.flink.operator.inflight.InputHold;
 import io.asyncbatch.flink.operator.queue.Fence;
-import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
@@ -52,66 +45,64 @@ import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.util.InstantiationUtil;
-import org.apache.flink.util.OutputTag;
 
 /**
- * Sends rows through a Batch API and lets the results leave, each once. Lives in the task's mailbox
- * thread; this class only wires the parts and follows Flink's lifecycle.
+ * Sends rows through a Batch API and lets the results leave, each once; or does a {@link Role part}
+ * of that. Lives in the task's mailbox thread; this class only wires the parts and follows Flink's
+ * lifecycle.
  *
- * <p>A row goes through {@link RowBuffer} (which batch), {@link JobTracker} (how far its job is)
- * and {@link EmissionQueue} (when the result leaves). Until it leaves it is in the snapshot: alone,
- * in its job, or as its result. So a barrier never waits for a job.
+ * <p>A row goes through {@link Intake} (which job), {@link JobTracker} (how far its job is) and
+ * {@link EmissionQueue} (when the result leaves). Until it leaves it is in the snapshot: alone, in
+ * its job, or as its result. So a barrier never waits for a job.
  *
- * @param <IN> type of the inputs
+ * @param <E> type of what comes in
+ * @param <IN> type of the rows that jobs are made of
  * @param <OUT> type of the outputs
  */
 @Internal
-public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
-        implements OneInputStreamOperator<IN, OUT>, BoundedOneInput, JobListener<IN, OUT> {
+public final class BatchInferenceOperator<E, IN, OUT> extends EmittingOperator<OUT>
+        implements OneInputStreamOperator<E, OUT>, BoundedOneInput, JobListener<IN, OUT> {
 
     private static final long serialVersionUID = 1L;
 
     private final transient MailboxExecutor mailbox;
     private final transient BatchInferenceOptions options;
     private final transient BatchApiFactory apiFactory;
-    private final transient BatchCodec<IN, OUT> codec;
+    private final transient Role<E, IN, OUT> role;
     private final transient BatchInferenceOperatorFactory.IoThreadFactory ioThreads;
-    private final transient TypeSerializer<IN> inputSerializer;
+    private final transient TypeSerializer<IN> rowSerializer;
     private final transient TypeSerializer<OUT> outputSerializer;
     private final transient EmissionQueue<IN, OUT> emission;
     private final transient TimestampedCollector<OUT> collector;
 
     private transient SavedEntries<IN, OUT> savedEntries;
     private transient boolean restarted;
-    @Nullable private transient BatchDirectory directory;
-    @Nullable private transient BatchApi api;
-    @Nullable private transient ExecutorService ioThread;
+    @Nullable private transient ApiAccess access;
     @Nullable private transient JobTracker<IN, OUT> tracker;
-    @Nullable private transient RowBuffer<IN> buffer;
-    private transient JobFactory<IN> jobFactory;
+    @Nullable private transient Intake<E, IN, OUT> intake;
     private transient BatchJobMetrics metrics;
     private transient InputHold hold;
-    private transient ApiLimits limits;
-    private transient boolean copiesInputs;
 
     BatchInferenceOperator(
             StreamOperatorParameters<OUT> parameters,
             MailboxExecutor mailbox,
             BatchInferenceOptions options,
             BatchApiFactory apiFactory,
-            BatchCodec<IN, OUT> codec,
-            OutputTag<FailedRow<IN>> failures,
+            Role<E, IN, OUT> role,
             BatchInferenceOperatorFactory.IoThreadFactory ioThreads,
             TypeSerializer<OUT> outputSerializer) {
         super(parameters, mailbox);
         this.mailbox = mailbox;
         this.options = options;
         this.apiFactory = apiFactory;
-        this.codec = codec;
+        this.role = role;
         this.ioThreads = ioThreads;
-        this.inputSerializer = getOperatorConfig().getTypeSerializerIn(0, getUserCodeClassloader());
+        this.rowSerializer =
+                role.rowSerializer(
+                        getOperatorConfig().getTypeSerializerIn(0, getUserCodeClassloader()),
+                        getExecutionConfig());
         this.outputSerializer = outputSerializer;
-        this.emission = new EmissionQueue<>(failures);
+        this.emission = new EmissionQueue<>(role.sideOutputs());
         this.collector = new TimestampedCollector<>(output);
     }
 
@@ -125,7 +116,7 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
         savedEntries =
                 new SavedEntries<>(
                         context.getOperatorStateStore(),
-                        new SavedEntrySerializer<>(inputSerializer, outputSerializer),
+                        new SavedEntrySerializer<>(rowSerializer, outputSerializer),
                         task.getIndexOfThisSubtask(),
                         task.getNumberOfParallelSubtasks());
     }
@@ -133,39 +124,32 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
     @Override
     public void open() throws Exception {
         super.open();
-        copiesInputs = getExecutionConfig().isObjectReuseEnabled();
         Environment environment = getContainingTask().getEnvironment();
         TaskInfo task = getRuntimeContext().getTaskInfo();
-        api = apiFactory.create(environment.getTaskManagerInfo().getConfiguration());
-        limits = api.limits();
-        directory = BatchDirectory.open(Path.of(options.get(BatchInferenceOptions.LOCAL_DIR)));
-        ioThread = ioThreads.create("batch-api-files-" + task.getTaskNameWithSubtasks());
+        access =
+                ApiAccess.open(
+                        apiFactory.create(environment.getTaskManagerInfo().getConfiguration()),
+                        Path.of(options.get(BatchInferenceOptions.LOCAL_DIR)),
+                        ioThreads,
+                        task.getTaskNameWithSubtasks());
         metrics = new BatchJobMetrics(getMetricGroup(), this::jobsInFlight);
+        BatchCodec<IN, OUT> codec = role.codec();
         tracker =
                 new JobTracker<>(
-                        api,
-                        new JobFiles<>(
-                                directory,
-                                api,
-                                InstantiationUtil.clone(codec, getUserCodeClassloader()),
-                                ioThread),
+                        access.api(),
+                        access.files(InstantiationUtil.clone(codec, getUserCodeClassloader())),
                         options,
                         getProcessingTimeService(),
                         mailbox,
                         metrics,
                         this,
                         new SplittableRandom(ThreadLocalRandom.current().nextLong()),
-                        options.get(BatchInferenceOptions.SUBMIT_AFTER_CHECKPOINT)
-                                && CheckpointingOptions.isCheckpointingEnabled(
-                                        environment.getJobConfiguration()),
-                        restarted);
-        buffer =
-                new RowBuffer<>(
-                        Math.min(options.get(BatchInferenceOptions.SIZE), limits.requests()),
-                        limits.fileBytes(),
-                        options.get(BatchInferenceOptions.FILL_TIME).toMillis(),
-                        getProcessingTimeService(),
-                        rows -> tracker.submit(jobFactory.create(rows)));
+                        new JobTracker.Course(
+                                options.get(BatchInferenceOptions.SUBMIT_AFTER_CHECKPOINT)
+                                        && CheckpointingOptions.isCheckpointingEnabled(
+                                                environment.getJobConfiguration()),
+                                restarted,
+                                role.endsOnCreation()));
         hold =
                 new InputHold(
                         tracker::hasWaiting,
@@ -176,15 +160,26 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
                         Integer.MAX_VALUE,
                         Long.MAX_VALUE);
         List<SavedEntry<IN, OUT>> entries = savedEntries.restored();
-        jobFactory =
-                new JobFactory<>(
-                        options.get(BatchInferenceOptions.BATCH_NUMBER),
-                        environment.getJobID(),
-                        getOperatorID(),
-                        task.getIndexOfThisSubtask(),
-                        inputSerializer,
-                        getProcessingTimeService(),
-                        savedEntries.nextNumber());
+        intake =
+                role.intake(
+                        new Intake.Parts<>(
+                                access.api(),
+                                codec,
+                                options,
+                                rowSerializer,
+                                getExecutionConfig().isObjectReuseEnabled(),
+                                new JobFactory<>(
+                                        options.get(BatchInferenceOptions.BATCH_NUMBER),
+                                        environment.getJobID(),
+                                        getOperatorID(),
+                                        task.getIndexOfThisSubtask(),
+                                        rowSerializer,
+                                        getProcessingTimeService(),
+                                        savedEntries.nextNumber()),
+                                tracker,
+                                emission,
+                                getProcessingTimeService(),
+                                this::refuse));
         restore(entries);
         savedEntries.clear();
     }
@@ -192,8 +187,7 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
     @Override
     public void endInput() throws Exception {
         rethrowFailure();
-        buffer.close();
-        tracker.stopAwaitingCheckpoints();
+        intake.endInput();
         while (!holdsNothing()) {
             mailbox.yield();
         }
@@ -206,26 +200,17 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
 
     @Override
     public void close() throws Exception {
-        if (buffer != null) {
-            buffer.cancelTimer();
+        if (intake != null) {
+            intake.close();
         }
         if (tracker != null) {
             tracker.close();
         }
-        if (api != null) {
-            api.close();
-        }
-        if (ioThread != null) {
-            ioThread.shutdownNow();
-        }
         try {
-            if (directory != null) {
-                directory.close();
-                directory = null;
+            if (access != null) {
+                access.close();
+                access = null;
             }
-        } catch (IOException e) {
-            // A task that failed and throws once more ends its TaskManager.
-            LOG.warn("Could not remove the files of batches: {}", e.toString());
         } finally {
             super.close();
         }
@@ -234,38 +219,16 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
     // ----------------------------------------------------------------- input
 
     @Override
-    public void processElement(StreamRecord<IN> record) throws Exception {
+    public void processElement(StreamRecord<E> element) throws Exception {
         rethrowFailure();
-        IN value = record.getValue();
-        take(
-                new WaitingRow<>(
-                        copiesInputs ? inputSerializer.copy(value) : value,
-                        record.hasTimestamp(),
-                        record.hasTimestamp() ? record.getTimestamp() : 0,
-                        emission.arrived()));
-        // The row is in the snapshot from here on; only the next one has to wait.
+        intake.take(element);
+        // It is in the snapshot from here on; only the next one has to wait.
         hold.awaitNextRow(0);
     }
 
-    private void take(WaitingRow<IN> row) throws Exception {
-        long bytes;
-        try {
-            bytes = api.requestLine(JobFactory.LONGEST_ID, codec.request(row.value())).length;
-        } catch (Exception refused) {
-            giveUp(row, "request_refused", Messages.forRow(refused), 0);
-            emit();
-            return;
-        }
-        if (bytes > limits.fileBytes()) {
-            giveUp(
-                    row,
-                    "request_too_large",
-                    "the request has " + bytes + " bytes, a file at most " + limits.fileBytes(),
-                    0);
-            emit();
-            return;
-        }
-        buffer.add(row, bytes);
+    private void refuse(WaitingRow<IN> row, String code, String message) throws Exception {
+        giveUp(row, code, message, 0);
+        emit();
     }
 
     @Override
@@ -296,11 +259,7 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
     public void onFinished(BatchJob<IN> job, JobResults<OUT> results, String restCode)
             throws Exception {
         RowOutcomes<IN, OUT> outcomes =
-                RowOutcomes.of(
-                        job,
-                        results,
-                        restCode,
-                        options.get(BatchInferenceOptions.MAX_RESUBMISSIONS));
+                RowOutcomes.of(job, results, restCode, intake.mostResubmissions());
         for (RowOutcomes.Success<IN, OUT> success : outcomes.successes()) {
             emission.ready(success.row().segment(), success.row().with(success.result()));
         }
@@ -309,8 +268,15 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
         }
         if (!outcomes.again().isEmpty()) {
             metrics.rowsResubmitted(outcomes.again().size());
-            tracker.resubmit(jobFactory.again(job, outcomes.again()));
+            intake.resubmit(job, outcomes.again());
         }
+        emit();
+    }
+
+    @Override
+    public void onCreated(BatchJob<IN> job) throws Exception {
+        Instant now = Instant.ofEpochMilli(getProcessingTimeService().getCurrentProcessingTime());
+        emission.created(job, role.announcement(job, now));
         emit();
     }
 
@@ -354,13 +320,8 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
         rethrowFailure();
         List<SavedEntry<IN, OUT>> entries = new ArrayList<>();
         emission.save(entries::add);
-        for (BatchJob<IN> job : tracker.jobs()) {
-            entries.add(jobFactory.save(job));
-        }
-        for (WaitingRow<IN> row : buffer.rows()) {
-            entries.add(jobFactory.save(row));
-        }
-        savedEntries.update(entries, jobFactory.nextNumber());
+        intake.save(entries::add);
+        savedEntries.update(entries, intake.nextNumber());
         tracker.onSnapshot(context.getCheckpointId());
     }
 
@@ -387,13 +348,8 @@ public final class BatchInferenceOperator<IN, OUT> extends EmittingOperator<OUT>
         // A watermark stays until all rows before it are back.
         holdEmission();
         for (SavedEntry<IN, OUT> entry : entries) {
-            if (entry instanceof SavedEntry.Pending<IN, OUT> pending) {
-                take(restored.row(pending.row()));
-            } else if (entry instanceof SavedEntry.Job<IN, OUT> job) {
-                tracker.restore(jobFactory.restore(job, restored::row));
-            } else {
-                restored.ready(entry);
-            }
+            intake.restore(entry, restored);
+            restored.ready(entry);
         }
         beginEmission();
     }

@@ -1,6 +1,8 @@
 package io.asyncbatch.flink.batchapi.state;
 
 import io.asyncbatch.flink.batchapi.FailedRow;
+import io.asyncbatch.flink.batchapi.SubmittedBatch;
+import io.asyncbatch.flink.batchapi.SubmittedRow;
 import java.io.Serializable;
 import java.util.List;
 import javax.annotation.Nullable;
@@ -49,6 +51,20 @@ public sealed interface SavedEntry<IN, OUT> extends Serializable {
     /** A row that failed for good and has not left for the side output. */
     record Failure<IN, OUT>(
             FailedRow<IN> failedRow, boolean hasTimestamp, long timestamp, int segment)
+            implements SavedEntry<IN, OUT> {}
+
+    /** A row that was submitted, whose result is another's, and has not left. */
+    record Submitted<IN, OUT>(
+            SubmittedRow<IN> submittedRow, boolean hasTimestamp, long timestamp, int segment)
+            implements SavedEntry<IN, OUT> {}
+
+    /**
+     * A job that another submitted.
+     *
+     * @param ranMillis how long it has run, as far as this operator saw it
+     */
+    record Followed<IN, OUT>(
+            SubmittedBatch batch, long ranMillis, boolean hasTimestamp, long timestamp, int segment)
             implements SavedEntry<IN, OUT> {}
 
     /** The watermark that ends a segment. */

@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.batchapi.state;
 
 import io.asyncbatch.flink.batchapi.FailedRow;
+import io.asyncbatch.flink.batchapi.SubmittedRow;
 import io.asyncbatch.flink.operator.state.NullableCopy;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -33,6 +34,8 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
     private static final int FAILURE = 3;
     private static final int MARK = 4;
     private static final int ORIGIN = 5;
+    private static final int SUBMITTED = 6;
+    private static final int FOLLOWED = 7;
 
     private final TypeSerializer<IN> inputSerializer;
     private final TypeSerializer<OUT> outputSerializer;
@@ -84,6 +87,17 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
             target.writeInt(origin.parallelism());
             target.writeInt(origin.entries());
             target.writeLong(origin.nextNumber());
+        } else if (entry instanceof SavedEntry.Submitted<IN, OUT> submitted) {
+            target.writeByte(SUBMITTED);
+            writePlace(
+                    submitted.hasTimestamp(), submitted.timestamp(), submitted.segment(), target);
+            target.writeUTF(submitted.submittedRow().customId);
+            write(submitted.submittedRow().row, inputSerializer, target);
+        } else if (entry instanceof SavedEntry.Followed<IN, OUT> followed) {
+            target.writeByte(FOLLOWED);
+            writePlace(followed.hasTimestamp(), followed.timestamp(), followed.segment(), target);
+            target.writeLong(followed.ranMillis());
+            SubmittedBatches.write(followed.batch(), target);
         }
     }
 
@@ -165,6 +179,27 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
             case ORIGIN:
                 return new SavedEntry.Origin<>(
                         source.readInt(), source.readInt(), source.readInt(), source.readLong());
+            case SUBMITTED:
+                {
+                    Place place = Place.read(source);
+                    String customId = source.readUTF();
+                    return new SavedEntry.Submitted<>(
+                            new SubmittedRow<>(customId, read(inputSerializer, source)),
+                            place.hasTimestamp,
+                            place.timestamp,
+                            place.segment);
+                }
+            case FOLLOWED:
+                {
+                    Place place = Place.read(source);
+                    long ranMillis = source.readLong();
+                    return new SavedEntry.Followed<>(
+                            SubmittedBatches.read(source),
+                            ranMillis,
+                            place.hasTimestamp,
+                            place.timestamp,
+                            place.segment);
+                }
             default:
                 throw new IOException(
                         "the state of the batch API's operator has an entry with the unknown tag "
@@ -246,6 +281,13 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
                     failure.hasTimestamp(),
                     failure.timestamp(),
                     failure.segment());
+        } else if (from instanceof SavedEntry.Submitted<IN, OUT> submitted) {
+            SubmittedRow<IN> row = submitted.submittedRow();
+            return new SavedEntry.Submitted<>(
+                    new SubmittedRow<>(row.customId, copyOrNull(row.row, inputSerializer)),
+                    submitted.hasTimestamp(),
+                    submitted.timestamp(),
+                    submitted.segment());
         }
         return from;
     }

@@ -37,11 +37,12 @@ class AdoptionTest {
         return BatchInferenceRig.options(base);
     }
 
-    private BatchInferenceRig open() throws Exception {
+    private BatchInferenceRig<Integer, Integer> open() throws Exception {
         return BatchInferenceRig.open(options(), server);
     }
 
-    private BatchInferenceRig restore(OperatorSubtaskState state) throws Exception {
+    private BatchInferenceRig<Integer, Integer> restore(OperatorSubtaskState state)
+            throws Exception {
         return BatchInferenceRig.restore(options(), server, state);
     }
 

@@ -44,11 +44,12 @@ class BatchInferenceOperatorTest {
     }
 
     /** No checkpoints, so that batches go at once. */
-    private BatchInferenceRig open() throws Exception {
+    private BatchInferenceRig<Integer, Integer> open() throws Exception {
         return open(options());
     }
 
-    private BatchInferenceRig open(BatchInferenceOptions.Builder options) throws Exception {
+    private BatchInferenceRig<Integer, Integer> open(BatchInferenceOptions.Builder options)
+            throws Exception {
         return BatchInferenceRig.openWithoutCheckpoints(options, server);
     }
 

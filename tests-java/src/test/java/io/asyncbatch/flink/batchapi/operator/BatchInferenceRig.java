@@ -2,8 +2,14 @@ package io.asyncbatch.flink.batchapi.operator;
 
 import io.asyncbatch.flink.batchapi.BatchCodec;
 import io.asyncbatch.flink.batchapi.BatchInference;
+import io.asyncbatch.flink.batchapi.BatchInferenceCollector;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions;
+import io.asyncbatch.flink.batchapi.BatchInferenceSubmitter;
+import io.asyncbatch.flink.batchapi.CollectedResult;
 import io.asyncbatch.flink.batchapi.FailedRow;
+import io.asyncbatch.flink.batchapi.SubmittedBatch;
+import io.asyncbatch.flink.batchapi.SubmittedRow;
+import io.asyncbatch.flink.batchapi.job.SideOutputs;
 import io.asyncbatch.flink.operator.ManualTimers;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +23,7 @@ import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -45,8 +52,13 @@ import org.apache.flink.util.OutputTag;
 import org.apache.flink.util.concurrent.Executors;
 import org.apache.flink.util.function.ThrowingRunnable;
 
-/** One life of an operator at a {@link FakeServer}, all driven by the test's thread. */
-final class BatchInferenceRig implements AutoCloseable {
+/**
+ * One life of an operator at a {@link FakeServer}, all driven by the test's thread.
+ *
+ * @param <E> type of what comes in
+ * @param <OUT> type of the outputs
+ */
+final class BatchInferenceRig<E, OUT> implements AutoCloseable {
 
     /** The same Flink job in each of its lives. */
     private static final JobID JOB = new JobID(7, 7);
@@ -54,8 +66,11 @@ final class BatchInferenceRig implements AutoCloseable {
     private static final OutputTag<FailedRow<Integer>> FAILURES =
             BatchInference.failedRows(Types.INT);
 
+    static final OutputTag<SubmittedRow<Integer>> SUBMITTED_ROWS =
+            BatchInferenceSubmitter.submittedRows(Types.INT);
+
     final ManualTimers timers = new ManualTimers();
-    final OneInputStreamOperatorTestHarness<Integer, Integer> harness;
+    final OneInputStreamOperatorTestHarness<E, OUT> harness;
     final Map<String, Metric> metrics = new ConcurrentHashMap<>();
     private MailboxExecutor mailbox;
 
@@ -68,8 +83,9 @@ final class BatchInferenceRig implements AutoCloseable {
     }
 
     private BatchInferenceRig(
-            BatchInferenceOptions options,
-            FakeServer server,
+            BatchInferenceOperatorFactory<E, ?, OUT> factory,
+            TypeInformation<E> inputType,
+            TypeInformation<OUT> outputType,
             boolean checkpoints,
             int subtask,
             int parallelism)
@@ -87,69 +103,128 @@ final class BatchInferenceRig implements AutoCloseable {
                     .getJobConfiguration()
                     .set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(1));
         }
-        BatchInferenceOperatorFactory<Integer, Integer> factory =
-                new BatchInferenceOperatorFactory<>(
-                        options,
-                        taskManager -> server.client(),
-                        new Numbers(),
-                        FAILURES,
-                        name -> Executors.newDirectExecutorServiceWithNoOpShutdown());
-        factory.setOutputType(Types.INT, new ExecutionConfig());
-        TypeSerializer<Integer> serializer = Types.INT.createSerializer(new SerializerConfigImpl());
+        factory.setOutputType(outputType, new ExecutionConfig());
+        TypeSerializer<E> serializer = inputType.createSerializer(new SerializerConfigImpl());
         harness =
                 new OneInputStreamOperatorTestHarness<>(
                         new ManualTimeFactory(factory), serializer, environment);
         harness.getStreamConfig().setOperatorID(new OperatorID(1, 1));
         harness.getStreamConfig().serializeAllConfigs();
-        harness.setup(serializer);
+        harness.setup(outputType.createSerializer(new SerializerConfigImpl()));
     }
 
-    static BatchInferenceRig create(
+    private static <E, IN, OUT> BatchInferenceOperatorFactory<E, IN, OUT> factory(
+            BatchInferenceOptions options, FakeServer server, Role<E, IN, OUT> role) {
+        return new BatchInferenceOperatorFactory<>(
+                options,
+                taskManager -> server.client(),
+                role,
+                name -> Executors.newDirectExecutorServiceWithNoOpShutdown());
+    }
+
+    private static BatchInferenceRig<Integer, Integer> create(
+            BatchInferenceOptions options,
+            FakeServer server,
+            boolean checkpoints,
+            int subtask,
+            int parallelism)
+            throws Exception {
+        return new BatchInferenceRig<>(
+                factory(
+                        options,
+                        server,
+                        new InferenceRole<>(new Numbers(), new SideOutputs<>(FAILURES, null))),
+                Types.INT,
+                Types.INT,
+                checkpoints,
+                subtask,
+                parallelism);
+    }
+
+    static BatchInferenceRig<Integer, Integer> create(
             BatchInferenceOptions.Builder options, FakeServer server, int subtask, int parallelism)
             throws Exception {
-        return new BatchInferenceRig(options.build(), server, true, subtask, parallelism);
+        return create(options.build(), server, true, subtask, parallelism);
     }
 
     /** A job whose checkpoints are waited for. */
-    static BatchInferenceRig open(BatchInferenceOptions.Builder options, FakeServer server)
-            throws Exception {
+    static BatchInferenceRig<Integer, Integer> open(
+            BatchInferenceOptions.Builder options, FakeServer server) throws Exception {
         return create(options, server, 0, 1).opened();
     }
 
     /** A job without checkpoints, which submits batches at once. */
-    static BatchInferenceRig openWithoutCheckpoints(
+    static BatchInferenceRig<Integer, Integer> openWithoutCheckpoints(
             BatchInferenceOptions.Builder options, FakeServer server) throws Exception {
-        return new BatchInferenceRig(options.build(), server, false, 0, 1).opened();
+        return create(options.build(), server, false, 0, 1).opened();
     }
 
-    static BatchInferenceRig restore(
+    static BatchInferenceRig<Integer, Integer> restore(
             BatchInferenceOptions.Builder options, FakeServer server, OperatorSubtaskState state)
             throws Exception {
-        BatchInferenceRig rig = create(options, server, 0, 1);
-        rig.harness.initializeState(state);
-        return rig.opened();
+        return create(options, server, 0, 1).initialized(state).opened();
     }
 
-    BatchInferenceRig opened() throws Exception {
+    /** A submitter that has not been opened. */
+    static BatchInferenceRig<Integer, SubmittedBatch> submitter(
+            BatchInferenceOptions.Builder options, FakeServer server) throws Exception {
+        BatchInferenceOptions built = options.build();
+        return new BatchInferenceRig<>(
+                factory(
+                        built,
+                        server,
+                        SubmitterRole.of(
+                                new Numbers(), new SideOutputs<>(FAILURES, SUBMITTED_ROWS), built)),
+                Types.INT,
+                Types.POJO(SubmittedBatch.class),
+                true,
+                0,
+                1);
+    }
+
+    /** A collector that has not been opened. Its results are numbers. */
+    static BatchInferenceRig<SubmittedBatch, CollectedResult<Integer>> collector(
+            BatchInferenceOptions.Builder options, FakeServer server) throws Exception {
+        return new BatchInferenceRig<>(
+                factory(
+                        options.build(),
+                        server,
+                        new CollectorRole<Integer>(
+                                (customId, response) -> Integer.valueOf(response),
+                                new SideOutputs<>(BatchInferenceCollector.failedRequests(), null))),
+                Types.POJO(SubmittedBatch.class),
+                CollectedResult.type(Types.INT),
+                true,
+                0,
+                1);
+    }
+
+    BatchInferenceRig<E, OUT> initialized(OperatorSubtaskState state) throws Exception {
+        harness.initializeState(state);
+        return this;
+    }
+
+    BatchInferenceRig<E, OUT> opened() throws Exception {
         harness.open();
         return runMails();
     }
 
     // ---------------------------------------------------------- input, course
 
-    BatchInferenceRig rows(Integer... values) throws Exception {
-        for (Integer value : values) {
+    @SafeVarargs
+    final BatchInferenceRig<E, OUT> rows(E... values) throws Exception {
+        for (E value : values) {
             harness.processElement(new StreamRecord<>(value));
         }
         return runMails();
     }
 
-    BatchInferenceRig row(int value, long timestamp) throws Exception {
+    BatchInferenceRig<E, OUT> row(E value, long timestamp) throws Exception {
         harness.processElement(new StreamRecord<>(value, timestamp));
         return runMails();
     }
 
-    BatchInferenceRig watermark(long timestamp) throws Exception {
+    BatchInferenceRig<E, OUT> watermark(long timestamp) throws Exception {
         harness.processWatermark(timestamp);
         return runMails();
     }
@@ -163,9 +238,14 @@ final class BatchInferenceRig implements AutoCloseable {
 
     /** Ends the input; meanwhile the server completes what it has, and time passes. */
     void finish(FakeServer server) throws Exception {
+        finishWhile(() -> server.running().forEach(server::complete));
+    }
+
+    /** Ends the input; meanwhile something happens again and again, and time passes. */
+    void finishWhile(ThrowingRunnable<Exception> something) throws Exception {
         repeatWhileFinishing(
                 () -> {
-                    server.running().forEach(server::complete);
+                    something.run();
                     timers.advance(60_000);
                 });
         harness.endInput();
@@ -184,10 +264,10 @@ final class BatchInferenceRig implements AutoCloseable {
     }
 
     private boolean finished() {
-        return ((BatchInferenceOperator<?, ?>) harness.getOperator()).holdsNothing();
+        return ((BatchInferenceOperator<?, ?, ?>) harness.getOperator()).holdsNothing();
     }
 
-    BatchInferenceRig runMails() throws Exception {
+    BatchInferenceRig<E, OUT> runMails() throws Exception {
         TaskMailbox taskMailbox = harness.getTaskMailbox();
         for (Optional<Mail> mail = taskMailbox.tryTake(TaskMailbox.MIN_PRIORITY);
                 mail.isPresent();
@@ -206,7 +286,7 @@ final class BatchInferenceRig implements AutoCloseable {
         return mail.isPresent();
     }
 
-    BatchInferenceRig advance(Duration time) throws Exception {
+    BatchInferenceRig<E, OUT> advance(Duration time) throws Exception {
         timers.advance(time.toMillis());
         return runMails();
     }
@@ -243,15 +323,25 @@ final class BatchInferenceRig implements AutoCloseable {
         return output;
     }
 
+    /** What left as results so far. */
+    List<OUT> results() {
+        return harness.extractOutputValues();
+    }
+
+    <T> List<T> sideOutput(OutputTag<T> tag) {
+        Queue<StreamRecord<T>> records = harness.getSideOutput(tag);
+        return records == null ? List.of() : records.stream().map(StreamRecord::getValue).toList();
+    }
+
     /** The side output: {@code row code attempts}. */
     List<String> failures() {
-        Queue<StreamRecord<FailedRow<Integer>>> failed = harness.getSideOutput(FAILURES);
-        return failed == null
-                ? List.of()
-                : failed.stream()
-                        .map(StreamRecord::getValue)
-                        .map(row -> row.row + " " + row.code + " " + row.attempts)
-                        .toList();
+        return described(FAILURES);
+    }
+
+    <T> List<String> described(OutputTag<FailedRow<T>> failedRows) {
+        return sideOutput(failedRows).stream()
+                .map(failed -> failed.row + " " + failed.code + " " + failed.attempts)
+                .toList();
     }
 
     long counter(String name) {
@@ -303,19 +393,18 @@ final class BatchInferenceRig implements AutoCloseable {
 
     /** Hands the operator the manual timers in place of the harness's. */
     @SuppressWarnings("deprecation")
-    private final class ManualTimeFactory extends AbstractStreamOperatorFactory<Integer>
-            implements OneInputStreamOperatorFactory<Integer, Integer>,
-                    YieldingOperatorFactory<Integer> {
+    private final class ManualTimeFactory extends AbstractStreamOperatorFactory<OUT>
+            implements OneInputStreamOperatorFactory<E, OUT>, YieldingOperatorFactory<OUT> {
 
-        private final transient BatchInferenceOperatorFactory<Integer, Integer> factory;
+        private final transient BatchInferenceOperatorFactory<E, ?, OUT> factory;
 
-        private ManualTimeFactory(BatchInferenceOperatorFactory<Integer, Integer> factory) {
+        private ManualTimeFactory(BatchInferenceOperatorFactory<E, ?, OUT> factory) {
             this.factory = factory;
         }
 
         @Override
-        public <O extends StreamOperator<Integer>> O createStreamOperator(
-                StreamOperatorParameters<Integer> parameters) {
+        public <O extends StreamOperator<OUT>> O createStreamOperator(
+                StreamOperatorParameters<OUT> parameters) {
             mailbox = getMailboxExecutor();
             timers.setMailbox(mailbox);
             factory.setMailboxExecutor(mailbox);

@@ -51,7 +51,7 @@ class CrashProperties {
         private final FakeServer server = new FakeServer();
         private final BatchInferenceOptions.Builder options;
 
-        private BatchInferenceRig rig;
+        private BatchInferenceRig<Integer, Integer> rig;
         private OperatorSubtaskState restorePoint;
         private int rowsAtRestorePoint;
         private int rows;

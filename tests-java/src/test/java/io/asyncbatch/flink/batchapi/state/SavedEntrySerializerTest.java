@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.batchapi.FailedRow;
+import io.asyncbatch.flink.batchapi.SubmittedBatch;
+import io.asyncbatch.flink.batchapi.SubmittedRow;
 import java.io.IOException;
+import java.time.Instant;
 import java.util.List;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
@@ -69,6 +72,35 @@ class SavedEntrySerializerTest {
                 List.of(serializer.deserialize(source), serializer.copy(failure))) {
             assertThat(read).usingRecursiveComparison().isEqualTo(failure);
         }
+    }
+
+    @Test
+    void whatIsBetweenTwoJobsComesBackAsItWas() throws IOException {
+        SubmittedBatch batch = new SubmittedBatch();
+        batch.batchId = "batch_1";
+        batch.submittedAt = Instant.ofEpochSecond(1_800_000_000L, 123_456_789);
+        batch.recordCount = 7;
+        batch.inputFile = "file";
+        batch.resultsTopic = "";
+        batch.apiEndpoint = "https://api.example/v1";
+        batch.status = "submitted";
+        batch.batchNumber = "batch-0-0";
+        batch.customIdPrefix = "key";
+        List<SavedEntry<Integer, String>> all =
+                List.of(
+                        new SavedEntry.Submitted<>(new SubmittedRow<>("key-0", 7), true, 5, 2),
+                        new SavedEntry.Submitted<>(new SubmittedRow<>("key-1", null), false, 0, 0),
+                        new SavedEntry.Followed<>(batch, 9, true, 5, 2));
+        DataOutputSerializer target = new DataOutputSerializer(64);
+        for (SavedEntry<Integer, String> entry : all) {
+            serializer.serialize(entry, target);
+        }
+        DataInputDeserializer source = new DataInputDeserializer(target.getCopyOfBuffer());
+        for (SavedEntry<Integer, String> entry : all) {
+            assertThat(serializer.deserialize(source)).usingRecursiveComparison().isEqualTo(entry);
+            assertThat(serializer.copy(entry)).usingRecursiveComparison().isEqualTo(entry);
+        }
+        assertThat(source.available()).isZero();
     }
 
     @Test
