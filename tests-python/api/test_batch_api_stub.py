@@ -1,7 +1,7 @@
 """The stub of a Batch API is one: OpenAI's own client gets along with it, faults and all."""
 
-import importlib.util
 import json
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -11,12 +11,9 @@ from typing import Any, Callable
 import openai
 import pytest
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "batch_api_stub.py"
-SPEC = importlib.util.spec_from_file_location("batch_api_stub", EXAMPLE)
-assert SPEC is not None
-assert SPEC.loader is not None
-stub = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(stub)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
+
+import batch_api_stub as stub
 
 
 @pytest.fixture
