@@ -68,6 +68,10 @@ demo: install $(STAMPS)/demo target/digits/model.onnx ## classify handwritten di
 embeddings: install $(STAMPS)/demo ## turn images into embeddings, on Arrow's columns
 	$(PY) examples/image_embeddings.py
 
+.PHONY: batch-api-demo
+batch-api-demo: install ## rows through a Batch API, which a stub is
+	$(PY) examples/batch_inference.py
+
 .PHONY: sidecar-demo
 sidecar-demo: install $(STAMPS)/demo $(STAMPS)/java-examples target/digits/model.onnx ## the same digits through a model server next door, from Python and from Java
 	$(PY) examples/image_sidecar.py

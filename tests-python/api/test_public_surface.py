@@ -32,9 +32,13 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "AsyncBatchError",
         "AsyncBatchFunction",
         "AsyncDataStream",
+        "BatchCodec",
+        "BatchInference",
+        "BatchInferenceOptions",
         "BatchTooLarge",
         "ColumnResults",
         "ExponentialBackoffRetryStrategy",
+        "FailedRow",
         "FunctionNotPicklableError",
         "GpuResources",
         "GpuSidecarAsyncBatchFunction",
@@ -56,6 +60,9 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        "batch_codec",
+        "batch_inference",
+        "batch_options",
         "data_stream",
         "dead_letters",
         "errors",

@@ -40,6 +40,11 @@ def test_a_sidecar_reads_unseen_digits_for_a_java_job(tmp_path: Path) -> None:
     assert _percentage(r"of unseen images are read right", shown) > 95
 
 
+def test_rows_go_through_a_batch_api_without_a_key(tmp_path: Path) -> None:
+    shown = _run([sys.executable, EXAMPLES / "batch_inference.py", "--rows", "40"], tmp_path)
+    assert _percentage(r"answered", shown) == 100
+
+
 def _run(command: list[object], directory: Path) -> str:
     # PyFlink ran functions of other tests in this process, and with that forbade it to start a JVM.
     environment = {k: v for k, v in os.environ.items() if k != "PYFLINK_GATEWAY_DISABLED"}

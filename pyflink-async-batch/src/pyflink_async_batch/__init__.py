@@ -9,6 +9,9 @@ from pyflink_async_batch._graph.pyflink_version import require_supported_pyflink
 
 require_supported_pyflink()
 
+from pyflink_async_batch.batch_codec import BatchCodec, FailedRow  # noqa: E402
+from pyflink_async_batch.batch_inference import BatchInference  # noqa: E402
+from pyflink_async_batch.batch_options import BatchInferenceOptions  # noqa: E402
 from pyflink_async_batch.data_stream import AsyncDataStream  # noqa: E402
 from pyflink_async_batch.dead_letters import dead_letters_tag  # noqa: E402
 from pyflink_async_batch.errors import (  # noqa: E402
@@ -43,9 +46,13 @@ __all__ = [
     "AsyncBatchError",
     "AsyncBatchFunction",
     "AsyncDataStream",
+    "BatchCodec",
+    "BatchInference",
+    "BatchInferenceOptions",
     "BatchTooLarge",
     "ColumnResults",
     "ExponentialBackoffRetryStrategy",
+    "FailedRow",
     "FunctionNotPicklableError",
     "GpuResources",
     "GpuSidecarAsyncBatchFunction",

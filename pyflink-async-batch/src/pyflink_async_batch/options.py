@@ -216,16 +216,16 @@ class AsyncBatchOptions:
                 "shared_memory_threshold", shared_memory_threshold, _MAX_JAVA_LONG
             ),
             resources=resources,
-            worker=_one_of("worker", worker, _WORKERS),
+            worker=one_of("worker", worker, _WORKERS),
             worker_restart=worker_restart,
             stall_timeout_millis=(
                 None
                 if stall_timeout is None
                 else positive_millis("stall_timeout", stall_timeout, "None or ")
             ),
-            on_failure=_one_of("on_failure", on_failure, _ON_FAILURE),
+            on_failure=one_of("on_failure", on_failure, _ON_FAILURE),
             isolate=_flag("isolate", isolate),
-            name=_operator_name(name),
+            name=operator_name(name),
         )
 
 
@@ -278,7 +278,7 @@ def positive_millis(option: str, value: Any, or_else: str = "") -> int:
     return rounded
 
 
-def _one_of(option: str, value: Any, accepted: Sequence[str]) -> str:
+def one_of(option: str, value: Any, accepted: Sequence[str]) -> str:
     listed = " or ".join(map(repr, accepted))
     if not isinstance(value, str):
         raise InvalidOptionTypeError(option, value, listed)
@@ -293,7 +293,7 @@ def _flag(option: str, value: Any) -> bool:
     return bool(value)
 
 
-def _operator_name(name: Any) -> str:
+def operator_name(name: Any) -> str:
     if name is None:
         return DEFAULT_NAME
     if not isinstance(name, str):

@@ -284,7 +284,7 @@ public final class SavedEntrySerializer<IN, OUT> extends TypeSerializer<SavedEnt
         } else if (from instanceof SavedEntry.Submitted<IN, OUT> submitted) {
             SubmittedRow<IN> row = submitted.submittedRow();
             return new SavedEntry.Submitted<>(
-                    new SubmittedRow<>(row.customId, copyOrNull(row.row, inputSerializer)),
+                    new SubmittedRow<>(row.customId, NullableCopy.of(row.row, inputSerializer)),
                     submitted.hasTimestamp(),
                     submitted.timestamp(),
                     submitted.segment());
