@@ -333,6 +333,14 @@ public final class BatchInferenceOptions implements Serializable {
                                 + values.get(REQUEST_URL)
                                 + "'");
             }
+            if (!values.get(RESULTS_TOPIC).matches("[A-Za-z0-9._-]{0,249}")) {
+                throw new IllegalArgumentException(
+                        RESULTS_TOPIC.key()
+                                + " must be a topic's name: at most 249 letters, digits, '.', '_'"
+                                + " and '-', got '"
+                                + values.get(RESULTS_TOPIC)
+                                + "'");
+            }
             BatchInferenceOptions options = new BatchInferenceOptions(new Configuration(values));
             options.apiFactory();
             return options;

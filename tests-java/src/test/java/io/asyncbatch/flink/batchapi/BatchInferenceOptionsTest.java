@@ -132,6 +132,13 @@ class BatchInferenceOptionsTest {
     }
 
     @Test
+    void refusesATopicThatIsNone() {
+        assertThatThrownBy(() -> builder().set(BatchInferenceOptions.RESULTS_TOPIC, "a b").build())
+                .hasMessageContaining("ml.batch.results.topic must be a topic's name")
+                .hasMessageContaining("got 'a b'");
+    }
+
+    @Test
     void anOptionThatMeansNothingToItsUserIsRefused() {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         DataStream<Long> rows = env.fromSequence(1, 2);

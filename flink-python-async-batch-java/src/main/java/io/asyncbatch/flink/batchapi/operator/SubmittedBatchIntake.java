@@ -22,6 +22,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  */
 final class SubmittedBatchIntake<OUT> implements Intake<SubmittedBatch, RequestId, OUT> {
 
+    private static final int MOST_CHARACTERS = 1_000;
+
     private final String endpoint;
     private final int mostRequests;
     private final FollowedJobs jobs;
@@ -59,6 +61,9 @@ final class SubmittedBatchIntake<OUT> implements Intake<SubmittedBatch, RequestI
                             + ", got "
                             + batch.recordCount);
         }
+        if (batch.submittedAt == null) {
+            throw new IllegalArgumentException("a submitted batch must have submitted_at");
+        }
         if (!sameAddress(endpoint, batch.apiEndpoint)) {
             throw new IllegalArgumentException(
                     batch
@@ -73,15 +78,12 @@ final class SubmittedBatchIntake<OUT> implements Intake<SubmittedBatch, RequestI
         copy.batchId = batch.batchId;
         copy.submittedAt = batch.submittedAt;
         copy.recordCount = batch.recordCount;
-        copy.inputFile = orEmpty(batch.inputFile);
-        copy.resultsTopic = orEmpty(batch.resultsTopic);
+        copy.inputFile = kept(batch.inputFile, "input_file");
+        copy.resultsTopic = kept(batch.resultsTopic, "results_topic");
         copy.apiEndpoint = batch.apiEndpoint;
-        copy.status = orEmpty(batch.status);
+        copy.status = kept(batch.status, "status");
         copy.batchNumber = batch.batchNumber;
         copy.customIdPrefix = batch.customIdPrefix;
-        if (copy.submittedAt == null) {
-            throw new IllegalArgumentException("a submitted batch must have submitted_at");
-        }
         return copy;
     }
 
@@ -100,7 +102,17 @@ final class SubmittedBatchIntake<OUT> implements Intake<SubmittedBatch, RequestI
         return address.endsWith("/") ? address : address + "/";
     }
 
-    private static String orEmpty(String text) {
+    /** The state holds it for as long as the job runs. */
+    private static String kept(String text, String field) {
+        if (text != null && text.length() > MOST_CHARACTERS) {
+            throw new IllegalArgumentException(
+                    "a submitted batch's "
+                            + field
+                            + " must have at most "
+                            + MOST_CHARACTERS
+                            + " characters, got "
+                            + text.length());
+        }
         return text == null ? "" : text;
     }
 

@@ -219,6 +219,7 @@ class CollectorTest {
                 refused("between 1 and 50000, got 0", batch -> batch.recordCount = 0),
                 refused("got 50001", batch -> batch.recordCount = 50_001),
                 refused("must have submitted_at", batch -> batch.submittedAt = null),
+                refused("at most 1000 characters", batch -> batch.status = "s".repeat(1_001)),
                 refused("another API than", batch -> batch.apiEndpoint = "https://elsewhere/v1"));
     }
 
