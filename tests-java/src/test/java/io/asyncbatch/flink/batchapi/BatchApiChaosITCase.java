@@ -154,8 +154,7 @@ class BatchApiChaosITCase {
         configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         configuration.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 50);
         // Long enough for the stub to have done what a failed task asked for: a creation that
-        // happens
-        // after the job was looked for is paid twice, as ADR 14 says.
+        // happens after its job was looked for is paid twice, as ADR 14 says.
         configuration.set(
                 RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ofMillis(200));
         configuration.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
