@@ -37,7 +37,7 @@ class PythonInvokerFactoryTest {
                 .hasMessageStartingWith(
                         "python.execution-mode must be 'process' where worker_restart is given,"
                                 + " got 'thread'");
-        WorkerSharing sharing = new WorkerSharing(1, 1, 1);
+        WorkerSharing sharing = new WorkerSharing(1, 1, 1, false);
         assertThatThrownBy(() -> invoker("process", null, sharing, RESTARTS))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(
