@@ -38,7 +38,7 @@ help: ## show this list
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test $(STAMPS)/demo $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python/e2e $(PYTEST_ARGS) # in a JVM of its own: each job's mini cluster leaves Flink's RPC classes behind in it
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
@@ -80,7 +80,7 @@ sidecar-demo: install $(STAMPS)/demo $(STAMPS)/java-examples target/digits/model
 		io.asyncbatch.flink.example.ImageSidecar $(PY) examples target/digits
 
 .PHONY: bench
-bench: install $(STAMPS)/bench $(STAMPS)/stream $(STAMPS)/bench-server ## measure; writes benchmarks/results.json, tables and plots
+bench: install $(STAMPS)/bench $(STAMPS)/stream $(STAMPS)/bench-server $(STAMPS)/flink-jars ## measure; writes benchmarks/results.json, tables and plots
 	$(PY) benchmarks/run.py
 
 .PHONY: bench-peers
@@ -158,6 +158,12 @@ $(STAMPS)/wheel: $(STAMPS)/jar $(STAMPS)/flink $(PYTHON_SOURCES) LICENSE NOTICE
 $(TRITON)/.installed: requirements/triton.txt
 	test -x $(TRITON)/bin/python || "$(PYTHON)" -m venv $(TRITON)
 	$(TRITON)/bin/python -m pip install -q -r $<
+	touch $@
+
+# Jars of Flink's that pip's Flink lacks: its own provider of models, and its gateway -------------
+
+$(STAMPS)/flink-jars: pom.xml tests-python/jars/pom.xml
+	$(MVN) -q -f tests-python/jars/pom.xml package
 	touch $@
 
 # What only benchmarks need ----------------------------------------------------------------------

@@ -28,6 +28,7 @@ _BENCHMARKS = [
     "checkpoint_vs_stock",
     "operator_vs_stock",
     "sidecar",
+    "ml_predict",
     "sweep",
 ]
 _MEMORY_UNIT = 2**30

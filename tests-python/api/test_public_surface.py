@@ -48,6 +48,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "RowFailure",
         "TensorField",
         "UnsupportedEnvironmentError",
+        "UnsupportedTableError",
         "UnsupportedTypeError",
         "WorkerRestart",
         "__version__",
@@ -72,6 +73,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "resources",
         "retry_strategy",
         "sidecar_function",
+        "table",
         "tensors",
     ],
 )

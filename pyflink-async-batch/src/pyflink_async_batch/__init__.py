@@ -21,6 +21,7 @@ from pyflink_async_batch.errors import (  # noqa: E402
     InvalidOptionError,
     InvalidOptionTypeError,
     UnsupportedEnvironmentError,
+    UnsupportedTableError,
     UnsupportedTypeError,
 )
 from pyflink_async_batch.function import (  # noqa: E402
@@ -62,6 +63,7 @@ __all__ = [
     "RowFailure",
     "TensorField",
     "UnsupportedEnvironmentError",
+    "UnsupportedTableError",
     "UnsupportedTypeError",
     "WorkerRestart",
     "__version__",

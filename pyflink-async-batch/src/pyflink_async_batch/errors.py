@@ -14,6 +14,7 @@ __all__ = [
     "InvalidOptionError",
     "InvalidOptionTypeError",
     "UnsupportedEnvironmentError",
+    "UnsupportedTableError",
     "UnsupportedTypeError",
 ]
 
@@ -112,6 +113,18 @@ class UnsupportedTypeError(AsyncBatchError, TypeError):
     """The type of the input stream or ``output_type`` cannot be carried to and from a worker.
 
     :param reason: A sentence that names the type.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnsupportedTableError(AsyncBatchError, ValueError):
+    """A table, a column or the type of a result cannot be used with an
+    :class:`~pyflink_async_batch.table.AsyncBatchUdf`.
+
+    :param reason: A sentence that says what was found and what is accepted.
     """
 
     def __init__(self, reason: str) -> None:

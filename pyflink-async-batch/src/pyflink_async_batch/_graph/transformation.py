@@ -35,10 +35,13 @@ def apply_transformation(
     payload: bytes,
     retry_strategy: bytes,
     on_columns: bool = False,
+    j_join: Any = None,
 ) -> Any:
     """
     :param retry_strategy: The pickled strategy; empty if calls are not repeated.
     :param on_columns: Whether the function takes and returns Arrow's columns.
+    :param j_join: The Java object that says which columns of rows the function takes; None if it
+                   takes the elements.
     :return: The Java stream of the operator's results.
     :raises UnsupportedTypeError: The Java side has refused the type of the inputs or the outputs.
     """
@@ -74,6 +77,8 @@ def apply_transformation(
             builder = builder.workerRestart(*_worker_restart(options.worker_restart))
         if options.resources is not None:
             builder = builder.resources(j_gpu_resources(options.resources))
+        if j_join is not None:
+            builder = builder.join(j_join)
         return builder.apply()
 
     return with_refusals_in_python(build, _REFUSALS, UnsupportedTypeError)

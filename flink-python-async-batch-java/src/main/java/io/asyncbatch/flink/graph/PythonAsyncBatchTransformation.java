@@ -6,10 +6,13 @@ import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.arrow.ColumnTypes;
 import io.asyncbatch.flink.arrow.RowSizes;
+import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.FailureHandling;
+import io.asyncbatch.flink.table.stream.JoiningInvokerFactory;
+import io.asyncbatch.flink.table.stream.RowJoin;
 import io.asyncbatch.flink.worker.PythonFunction;
 import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
@@ -33,12 +36,6 @@ import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
  */
 @Internal
 public final class PythonAsyncBatchTransformation<IN, OUT> {
-
-    /**
-     * A worker's event loop may be blocked for as long as a call may take, and for so much longer,
-     * unless said otherwise: a function that blocks it has then passed its timeout anyway.
-     */
-    static final long STALL_SPARE_MILLIS = 10_000;
 
     private final DataStream<IN> input;
     private final TypeInformation<OUT> outputType;
@@ -64,6 +61,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private int suspectAfter = FailureHandling.DEFAULT_SUSPECT_AFTER;
     private OnFailure onFailure = OnFailure.FAIL;
     private boolean isolate;
+    @Nullable private RowJoin join;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
@@ -185,7 +183,10 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         return this;
     }
 
-    /** Not called where a call that takes {@link #STALL_SPARE_MILLIS} too long is a hang. */
+    /**
+     * Not called where a call that takes {@link WorkerLimits#STALL_SPARE_MILLIS} too long is a
+     * hang.
+     */
     public PythonAsyncBatchTransformation<IN, OUT> stallTimeoutMillis(long stallTimeoutMillis) {
         this.stallTimeoutMillis = stallTimeoutMillis;
         return this;
@@ -225,10 +226,20 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     }
 
     /**
+     * The function takes columns of rows, and its results become columns of theirs. Not called
+     * where inputs and results stand for themselves.
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> join(RowJoin join) {
+        this.join = join;
+        return this;
+    }
+
+    /**
      * Adds the transformation to the job.
      *
      * @throws IllegalArgumentException if an option is out of its range or contradicts another
      */
+    @SuppressWarnings("unchecked")
     public SingleOutputStreamOperator<OUT> apply() {
         if (maxBatchBytes > maxFrameBytes) {
             throw new IllegalArgumentException(
@@ -237,7 +248,6 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                             + ", got "
                             + maxBatchBytes);
         }
-        FailureHandling failureHandling = new FailureHandling(onFailure, isolate, suspectAfter);
         BatchSettings settings =
                 new BatchSettings(
                         outputMode,
@@ -250,40 +260,54 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         latencyTargetMillis,
                         maxBytesInFlight,
                         false,
-                        failureHandling);
-        PythonInvokerFactory<IN, OUT> invokerFactory =
-                new PythonInvokerFactory<>(
-                        function,
-                        input.getType(),
-                        outputType,
-                        new SubmittedPythonConfiguration(input.getExecutionEnvironment()),
-                        new WorkerLimits(
-                                openTimeoutMillis,
-                                maxFrameBytes,
-                                maxBytesInFlight,
-                                sharedMemoryThreshold,
-                                resources,
-                                stallTimeoutMillis > 0
-                                        ? stallTimeoutMillis
-                                        : timeoutMillis + STALL_SPARE_MILLIS),
-                        sharedWorker
-                                ? new WorkerSharing(
-                                        batchSize,
-                                        maxBatchBytes,
-                                        capacity,
-                                        failureHandling.isContained())
-                                : null,
-                        workerRestarts);
+                        failureHandling());
         SingleOutputStreamOperator<OUT> results =
                 input.transform(
                         name,
-                        outputType,
+                        join == null
+                                ? outputType
+                                : (TypeInformation<OUT>)
+                                        join.outputType(input.getType(), outputType),
                         new AsyncBatchWaitOperatorFactory<>(
                                 settings,
-                                invokerFactory,
+                                invokerFactory(),
                                 RowSizes.estimator(input.getType())::applyAsLong,
                                 DeadLetters.tag(input.getType())));
         return resources == null ? results : results.slotSharingGroup(ownGroup(results));
+    }
+
+    @SuppressWarnings("unchecked")
+    private BatchInvokerFactory<IN, OUT> invokerFactory() {
+        return join == null
+                ? workers(input.getType())
+                : (BatchInvokerFactory<IN, OUT>)
+                        new JoiningInvokerFactory<>(join, workers(join.inputType(input.getType())));
+    }
+
+    private <I> BatchInvokerFactory<I, OUT> workers(TypeInformation<I> inputType) {
+        return new PythonInvokerFactory<>(
+                function,
+                inputType,
+                outputType,
+                new SubmittedPythonConfiguration(input.getExecutionEnvironment()),
+                new WorkerLimits(
+                        openTimeoutMillis,
+                        maxFrameBytes,
+                        maxBytesInFlight,
+                        sharedMemoryThreshold,
+                        resources,
+                        stallTimeoutMillis > 0
+                                ? stallTimeoutMillis
+                                : timeoutMillis + WorkerLimits.STALL_SPARE_MILLIS),
+                sharedWorker
+                        ? new WorkerSharing(
+                                batchSize, maxBatchBytes, capacity, failureHandling().isContained())
+                        : null,
+                workerRestarts);
+    }
+
+    private FailureHandling failureHandling() {
+        return new FailureHandling(onFailure, isolate, suspectAfter);
     }
 
     /** Two operators in one group would share a slot, and with it what only one declared. */

@@ -5,6 +5,7 @@ import java.io.ObjectOutputStream;
 import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.python.util.PythonConfigUtil;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
@@ -25,6 +26,22 @@ public final class SubmittedPythonConfiguration implements Serializable {
     public SubmittedPythonConfiguration(StreamExecutionEnvironment environment) {
         this.environment = environment;
         this.configuration = new Configuration();
+    }
+
+    private SubmittedPythonConfiguration(Configuration configuration) {
+        this.environment = null;
+        this.configuration = configuration;
+    }
+
+    /**
+     * The options of a session of SQL, whose jobs begin with what it is configured with. Registers
+     * the files that they name, as PyFlink's planner does.
+     *
+     * @param session a {@link org.apache.flink.configuration.WritableConfig} too
+     */
+    public static SubmittedPythonConfiguration ofSession(ReadableConfig session) {
+        return new SubmittedPythonConfiguration(
+                PythonConfigUtil.extractPythonConfiguration(session));
     }
 
     /** The options as they were submitted. */

@@ -32,6 +32,12 @@ public record WorkerLimits(
     /** A frame has to fit into one direct buffer. */
     public static final long LARGEST_FRAME_BYTES = Integer.MAX_VALUE - 16L * 1024 * 1024;
 
+    /**
+     * A worker's event loop may be blocked for as long as a call may take, and for so much longer,
+     * unless said otherwise: a function that blocks it has then passed its timeout anyway.
+     */
+    public static final long STALL_SPARE_MILLIS = 10_000;
+
     /** The receive buffer's first size, and headers. */
     private static final long RECEIVE_OVERHEAD_BYTES = 4L * 1024 * 1024;
 
@@ -75,6 +81,17 @@ public record WorkerLimits(
                 sharedMemoryThreshold,
                 gpus,
                 openTimeoutMillis);
+    }
+
+    /** The same limits, but for how long the event loop may be blocked. */
+    public WorkerLimits withStallTimeoutMillis(long millis) {
+        return new WorkerLimits(
+                openTimeoutMillis,
+                maxFrameBytes,
+                maxBytesInFlight,
+                sharedMemoryThreshold,
+                gpus,
+                millis);
     }
 
     /** Size of the shared memory of each direction, 0 if nothing is shared. */

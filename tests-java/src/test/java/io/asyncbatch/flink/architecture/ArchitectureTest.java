@@ -155,6 +155,38 @@ class ArchitectureTest {
                 .check(production);
     }
 
+    /** Tables stand on the operator's parts and on what computes batches, never the reverse. */
+    @Test
+    void onlyTheGraphKnowsTables() {
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + "..")
+                .and()
+                .resideOutsideOfPackages(ROOT + ".table..", ROOT + ".graph..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(ROOT + ".table..", "org.apache.flink.table.api..")
+                .check(production);
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".table.gather..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        ROOT + ".table.provider..",
+                        ROOT + ".table.backend..",
+                        ROOT + ".worker..",
+                        ROOT + ".sidecar..")
+                .check(production);
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".table.backend..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(ROOT + ".table.provider..", ROOT + ".table.gather..")
+                .check(production);
+    }
+
     @Test
     void publicClassesSayForWhom() {
         classes()

@@ -5,6 +5,7 @@ import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.state.FailedRow;
 import io.asyncbatch.flink.operator.state.SavedElement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ScheduledFuture;
 import java.util.function.Consumer;
@@ -366,6 +367,17 @@ public final class Batch<IN, OUT> {
             leave(row, output);
         }
         return count;
+    }
+
+    /**
+     * One for each row, in their order. Of a batch that is done and none of whose rows has failed.
+     */
+    public List<OUT> results() {
+        List<OUT> results = new ArrayList<>(size);
+        for (int row = 0; row < size; row++) {
+            results.add(outcomes.result(row));
+        }
+        return results;
     }
 
     private int endOf(long before) {
