@@ -89,6 +89,14 @@ def test_a_row_adds_its_fields_and_several_columns_are_a_row(
     ]
 
 
+def test_rows_that_make_a_call_fail_are_found_and_left_out(tables: StreamTableEnvironment) -> None:
+    @udf(DataTypes.BIGINT(), on_failure="skip", isolate=True, ordered=True)
+    async def halves(inputs: list[int]) -> list[int]:
+        return [number // 2 if number % 4 else number // 0 for number in inputs]
+
+    assert [row[0] for row in collect(halves(numbers(tables, 9), "id"))] == [1, 2, 3, 5, 6, 7]
+
+
 def test_a_result_that_must_not_be_null_fails_the_job(tables: StreamTableEnvironment) -> None:
     @udf(DataTypes.ROW([DataTypes.FIELD("y", DataTypes.INT().not_null())]))
     async def nothing(inputs: list[Any]) -> list[Any]:
@@ -153,6 +161,8 @@ def test_arguments_are_checked() -> None:
         udf("BIGINT")
     with pytest.raises(InvalidOptionError, match="batch_size must be"):
         udf(DataTypes.BIGINT(), batch_size=0)
+    with pytest.raises(InvalidOptionError, match="on_failure must be 'fail' or 'skip'"):
+        udf(DataTypes.BIGINT(), on_failure="dead_letter")
     with pytest.raises(InvalidOptionTypeError, match="async_retry_strategy must be"):
         udf(DataTypes.BIGINT(), retry=3)
     with pytest.raises(InvalidFunctionError, match="should be an instance of a class"):

@@ -13,8 +13,7 @@ from pyflink_async_batch._graph.bundled_jar import add_bundled_jar
 from pyflink_async_batch._graph.execution_environment import (
     default_to_this_interpreter,
     environment_configuration,
-    require_usable_execution_mode,
-    require_worker_processes,
+    require_execution_mode_for,
 )
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
 from pyflink_async_batch._graph.function_payload import (
@@ -408,13 +407,7 @@ def _wait_batch(
     j_configuration = environment_configuration(
         data_stream._j_data_stream.getExecutionEnvironment()
     )
-    require_usable_execution_mode(j_configuration, options.shares_worker)
-    if options.resources is not None:
-        require_worker_processes(j_configuration, "resources")
-    if options.worker_restart is not None:
-        require_worker_processes(j_configuration, "worker_restart")
-    if options.stall_timeout_millis is not None:
-        require_worker_processes(j_configuration, "stall_timeout")
+    require_execution_mode_for(options, j_configuration)
     payload = pickled_function(function)
     pickled_strategy = pickled_retry_strategy(retry_strategy)
 

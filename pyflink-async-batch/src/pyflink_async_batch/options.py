@@ -4,7 +4,7 @@ import math
 import operator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 from pyflink.common import Duration, Time
@@ -127,6 +127,16 @@ class AsyncBatchOptions:
     def shares_worker(self) -> bool:
         """Whether the subtasks of a TaskManager share one worker."""
         return self.worker == _SHARED_WORKER
+
+    @property
+    def for_worker_processes(self) -> List[str]:
+        """The arguments that were given and mean something to worker processes alone."""
+        given = {
+            "resources": self.resources,
+            "worker_restart": self.worker_restart,
+            "stall_timeout": self.stall_timeout_millis,
+        }
+        return [argument for argument, value in given.items() if value is not None]
 
     @staticmethod
     def of(

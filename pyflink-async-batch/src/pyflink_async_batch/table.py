@@ -15,8 +15,7 @@ from pyflink_async_batch._graph.bundled_jar import add_bundled_jar, bundled_jar_
 from pyflink_async_batch._graph.execution_environment import (
     default_to_this_interpreter,
     environment_configuration,
-    require_usable_execution_mode,
-    require_worker_processes,
+    require_execution_mode_for,
 )
 from pyflink_async_batch._graph.function_contract import require_async_batch_function
 from pyflink_async_batch._graph.function_payload import pickled_function, pickled_retry_strategy
@@ -28,9 +27,18 @@ from pyflink_async_batch._graph.table_transformation import (
     table_of,
 )
 from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
-from pyflink_async_batch.errors import InvalidOptionTypeError, qualified_name
+from pyflink_async_batch.errors import (
+    InvalidOptionError,
+    InvalidOptionTypeError,
+    qualified_name,
+)
 from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
-from pyflink_async_batch.options import DEFAULT_CAPACITY, AsyncBatchOptions, DurationLike
+from pyflink_async_batch.options import (
+    DEFAULT_CAPACITY,
+    AsyncBatchOptions,
+    DurationLike,
+    WorkerRestart,
+)
 from pyflink_async_batch.resources import GpuResources
 
 __all__ = ["AsyncBatchUdf", "async_batch_udf", "use_async_batch_models"]
@@ -76,9 +84,7 @@ class AsyncBatchUdf:
         self._require_callable_with(table, columns)
         positions = require_columns(table, columns, self._result_columns())
         j_configuration = environment_configuration(table._t_env._get_j_env())
-        require_usable_execution_mode(j_configuration, self._options.shares_worker)
-        if self._options.resources is not None:
-            require_worker_processes(j_configuration, "resources")
+        require_execution_mode_for(self._options, j_configuration)
         # The gateway finds the Java side in it.
         add_bundled_jar(j_configuration)
         default_to_this_interpreter(j_configuration)
@@ -123,6 +129,10 @@ def async_batch_udf(
     ordered: bool = False,
     resources: Optional[GpuResources] = None,
     worker: str = "own",
+    worker_restart: Optional[WorkerRestart] = None,
+    stall_timeout: Optional[DurationLike] = None,
+    on_failure: str = "fail",
+    isolate: bool = False,
     result_name: Optional[str] = None,
     name: Optional[str] = None,
 ) -> Any:
@@ -156,6 +166,14 @@ def async_batch_udf(
     :param ordered: Whether rows leave in the order in which they came.
     :param resources: The GPUs that each subtask needs.
     :param worker: ``"own"`` or ``"shared"``.
+    :param worker_restart: What follows the death of a worker; by default the task fails.
+    :param stall_timeout: How long a worker's event loop may be blocked; by default 10 seconds more
+                          than ``timeout``.
+    :param on_failure: ``"fail"``, the default, fails the job where a row has no result; ``"skip"``
+                       leaves such rows out, counted. A table has no side output for dead letters:
+                       have the function return a result that says what went wrong.
+    :param isolate: Whether a call that fails is followed by calls for its halves, until the rows
+                    that make it fail stand alone.
     :param result_name: The name of the one column; by default the function's.
     :param name: The name of the operator.
     :return: An :class:`AsyncBatchUdf`, or a decorator that makes one.
@@ -165,6 +183,10 @@ def async_batch_udf(
         raise InvalidOptionTypeError(
             "result_type", result_type, "a pyflink.table.types.DataType, such as DataTypes.FLOAT()"
         )
+    if on_failure == "dead_letter":
+        raise InvalidOptionError(
+            "on_failure", on_failure, "'fail' or 'skip': a table has no side output"
+        )
     options = AsyncBatchOptions.of(
         timeout=timeout,
         batch_size=batch_size,
@@ -172,6 +194,10 @@ def async_batch_udf(
         capacity=concurrency,
         resources=resources,
         worker=worker,
+        worker_restart=worker_restart,
+        stall_timeout=stall_timeout,
+        on_failure=on_failure,
+        isolate=isolate,
         name=name,
     )
     strategy = NO_RETRY_STRATEGY if retry is None else retry

@@ -8,6 +8,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import is_local_deployment
 
 from pyflink_async_batch.errors import UnsupportedEnvironmentError
+from pyflink_async_batch.options import AsyncBatchOptions
 
 
 def environment_configuration(j_environment: Any) -> Any:
@@ -17,6 +18,16 @@ def environment_configuration(j_environment: Any) -> Any:
     """
     j_config_util = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil
     return j_config_util.getEnvironmentConfig(j_environment)
+
+
+def require_execution_mode_for(options: AsyncBatchOptions, j_configuration: Any) -> None:
+    """
+    :raises UnsupportedEnvironmentError: ``python.execution-mode`` is not what an operator with
+                                         these options needs.
+    """
+    require_usable_execution_mode(j_configuration, options.shares_worker)
+    for argument in options.for_worker_processes:
+        require_worker_processes(j_configuration, argument)
 
 
 def require_usable_execution_mode(j_configuration: Any, shares_worker: bool = False) -> None:
