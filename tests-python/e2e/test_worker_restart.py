@@ -9,7 +9,7 @@ import threading
 from typing import Any, Callable
 
 import pytest
-from pyflink.common import Time, Types
+from pyflink.common import Configuration, Time, Types
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream, WorkerRestart
 
@@ -82,8 +82,6 @@ class Mortal(AsyncBatchFunction[int, int]):
 @pytest.fixture
 def strict(environment: StreamExecutionEnvironment) -> StreamExecutionEnvironment:
     """A job that a single failure of a task ends."""
-    from pyflink.common import Configuration
-
     configuration = Configuration()
     configuration.set_string("restart-strategy.type", "none")
     environment.configure(configuration)
@@ -170,6 +168,41 @@ def test_the_death_of_a_worker_stalls_only_its_subtask(
     )
     assert sorted(collect(stream)) == list(range(ROWS))
     assert (tmp_path / "died").exists()
+
+
+class DiesOnce(AsyncBatchFunction[int, int]):
+    """Writes down who opens it. The first worker of the first subtask dies of it."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def open(self, runtime_context: Any) -> None:
+        index = runtime_context.get_index_of_this_subtask()
+        attempt = runtime_context.get_attempt_number()
+        with open(os.path.join(self.directory, f"{index}-{attempt}"), "x"):
+            pass
+        if index == attempt == 0:
+            die("kill")
+
+    async def async_invoke_batch(self, inputs: list[int]) -> list[int]:
+        return inputs
+
+
+def test_a_death_that_fails_a_task_restarts_its_region_alone(
+    environment: StreamExecutionEnvironment, numbers: Any, tmp_path: Any
+) -> None:
+    configuration = Configuration()
+    configuration.set_string("restart-strategy.type", "fixed-delay")
+    configuration.set_string("restart-strategy.fixed-delay.attempts", "3")
+    configuration.set_string("restart-strategy.fixed-delay.delay", "10 ms")
+    environment.configure(configuration)
+    environment.set_parallelism(2)
+    # No exchange joins what one subtask does to what the other does.
+    AsyncDataStream.unordered_wait_batch(
+        numbers(ROWS), DiesOnce(str(tmp_path)), TIMEOUT, BATCH, output_type=Types.LONG()
+    ).print()
+    environment.execute()
+    assert sorted(os.listdir(tmp_path)) == ["0-0", "0-1", "1-0"]
 
 
 class Poisoned(AsyncBatchFunction[int, int]):
