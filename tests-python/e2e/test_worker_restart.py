@@ -11,7 +11,12 @@ from typing import Any, Callable
 import pytest
 from pyflink.common import Configuration, Time, Types
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream, WorkerRestart
+from pyflink_async_batch import (
+    AsyncBatchFunction,
+    AsyncDataStream,
+    WorkerRestart,
+    dead_letters_tag,
+)
 
 # Python in the JVM cannot be restarted, and a shared worker's death is that of several subtasks.
 pytestmark = pytest.mark.process_mode
@@ -230,6 +235,25 @@ def test_a_row_that_ends_workers_is_found(numbers: Any, failure_of: Any) -> None
     assert "Could not complete the batch of 1 row" in text
     assert "The Python worker of" in text
     assert "exit status 3" in text
+
+
+def test_a_row_that_ends_workers_is_a_dead_letter(strict: Any, numbers: Any, collect: Any) -> None:
+    results = AsyncDataStream.ordered_wait_batch(
+        numbers(8),
+        Poisoned(6),
+        TIMEOUT,
+        4,
+        output_type=Types.LONG(),
+        worker_restart=WorkerRestart(initial_backoff=Time.milliseconds(50), suspect_after=1),
+        on_failure="dead_letter",
+    )
+    letters = results.get_side_output(dead_letters_tag(Types.LONG()))
+    told = results.map(str, output_type=Types.STRING()).union(
+        letters.map(
+            lambda letter: f"{letter.input}: {letter.error_kind}", output_type=Types.STRING()
+        )
+    )
+    assert sorted(collect(told)) == ["0", "1", "2", "3", "4", "5", "6: WORKER_LOST", "7"]
 
 
 def test_more_deaths_than_allowed_fail_the_job_with_their_history(
