@@ -3,6 +3,7 @@ package io.asyncbatch.flink.operator;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
+import io.asyncbatch.flink.invoker.TaskInvokerContext;
 import io.asyncbatch.flink.metrics.BatchMetrics;
 import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.buffer.BatchFormer;
@@ -67,7 +68,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     private final transient BatchQueue<IN, OUT> queue;
     private final transient RowOutput<OUT> rowOutput;
     private final transient LearnedLimit limit;
-    private final transient OperatorInvokerContext invokerContext;
+    private final transient TaskInvokerContext invokerContext;
 
     private transient SavedElements<IN, OUT> savedElements;
     @Nullable private transient BatchInvoker<IN, OUT> invoker;
@@ -102,8 +103,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
                                 : null);
         this.limit = new LearnedLimit(settings.batchSize(), settings.maxBatchBytes());
         this.invokerContext =
-                new OperatorInvokerContext(
-                        getRuntimeContext(), getContainingTask().getEnvironment());
+                new TaskInvokerContext(getRuntimeContext(), getContainingTask().getEnvironment());
     }
 
     // ------------------------------------------------------------- lifecycle

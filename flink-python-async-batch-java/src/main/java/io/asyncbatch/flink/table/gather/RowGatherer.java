@@ -2,6 +2,7 @@ package io.asyncbatch.flink.table.gather;
 
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
+import io.asyncbatch.flink.invoker.TaskInvokerContext;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.util.concurrent.CancellationException;
@@ -29,7 +30,7 @@ public final class RowGatherer<IN, OUT> implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(RowGatherer.class);
 
-    private final TaskContext context;
+    private final TaskInvokerContext context;
     private final BatchInvoker<IN, OUT> invoker;
     private final GathererThread thread;
     private final Gatherer<IN, OUT> gatherer;

@@ -1,35 +1,24 @@
 package io.asyncbatch.flink.table.gather;
 
-import io.asyncbatch.flink.invoker.InvokerContext;
+import io.asyncbatch.flink.invoker.TaskInvokerContext;
 import java.lang.reflect.Field;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
 import org.apache.flink.table.functions.FunctionContext;
 
 /**
- * What a function of the planner lends to an invoker. {@link #failTask} is called by any thread,
- * the rest by the gatherer's and the task's.
+ * The task that runs a function of the planner, for an invoker.
  *
  * <p>Flink hides the task from such a function: it wraps the runtime context once for each level of
  * asynchronous functions, and the wrapper refuses the distributed cache, in which PyFlink's files
  * are. This looks behind the wrappers, which has no other door (see ADR 15), and says so where
  * another version of Flink has other walls.
  */
-final class TaskContext implements InvokerContext {
+final class TaskContext {
 
-    private final StreamingRuntimeContext runtimeContext;
-    private final Environment environment;
+    private TaskContext() {}
 
-    /** Set by the first failure, and by the end of the function, after which failing is normal. */
-    private final AtomicBoolean deaf = new AtomicBoolean();
-
-    private TaskContext(StreamingRuntimeContext runtimeContext, Environment environment) {
-        this.runtimeContext = runtimeContext;
-        this.environment = environment;
-    }
-
-    static TaskContext of(FunctionContext function) {
+    static TaskInvokerContext of(FunctionContext function) {
         Object context = read(FunctionContext.class, "context", function);
         while (!(context instanceof StreamingRuntimeContext)) {
             if (context == null) {
@@ -38,7 +27,7 @@ final class TaskContext implements InvokerContext {
             }
             context = read(context.getClass(), "runtimeContext", context);
         }
-        return new TaskContext(
+        return new TaskInvokerContext(
                 (StreamingRuntimeContext) context,
                 (Environment) read(StreamingRuntimeContext.class, "taskEnvironment", context));
     }
@@ -57,26 +46,5 @@ final class TaskContext implements InvokerContext {
                             + "'",
                     e);
         }
-    }
-
-    @Override
-    public StreamingRuntimeContext runtimeContext() {
-        return runtimeContext;
-    }
-
-    @Override
-    public Environment taskEnvironment() {
-        return environment;
-    }
-
-    @Override
-    public void failTask(Throwable cause) {
-        if (deaf.compareAndSet(false, true)) {
-            environment.failExternally(cause);
-        }
-    }
-
-    void ignoreFailures() {
-        deaf.set(true);
     }
 }

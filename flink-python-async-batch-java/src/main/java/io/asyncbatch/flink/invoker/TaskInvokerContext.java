@@ -1,23 +1,27 @@
-package io.asyncbatch.flink.operator;
+package io.asyncbatch.flink.invoker;
 
-import io.asyncbatch.flink.invoker.InvokerContext;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
 
 /**
- * What one operator lends to its invoker. {@link #failTask} is called by any thread, the rest by
- * the mailbox thread.
+ * What a task lends to its invoker. {@link #failTask} is called by any thread, the rest by the
+ * thread that owns the invoker and by the task's.
  */
-final class OperatorInvokerContext implements InvokerContext {
+@Internal
+public final class TaskInvokerContext implements InvokerContext {
 
     private final StreamingRuntimeContext runtimeContext;
     private final Environment environment;
 
-    /** Set by the first failure, and by the end of the operator, after which failing is normal. */
+    /**
+     * Set by the first failure, and by the end of what uses the invoker, after which failing is
+     * normal.
+     */
     private final AtomicBoolean deaf = new AtomicBoolean();
 
-    OperatorInvokerContext(StreamingRuntimeContext runtimeContext, Environment environment) {
+    public TaskInvokerContext(StreamingRuntimeContext runtimeContext, Environment environment) {
         this.runtimeContext = runtimeContext;
         this.environment = environment;
     }
@@ -40,7 +44,8 @@ final class OperatorInvokerContext implements InvokerContext {
         }
     }
 
-    void ignoreFailures() {
+    /** Has failures ignored from now on. */
+    public void ignoreFailures() {
         deaf.set(true);
     }
 }
