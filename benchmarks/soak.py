@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.error
-from typing import Callable, List, Tuple
+from typing import Any, Callable, List, Tuple
 
 import numpy as np
 import psutil
@@ -70,12 +70,27 @@ def run(seconds: float, seed: int, ordered: bool, parallelism: int) -> bool:
 
 
 def _start(root: pathlib.Path, ordered: bool, parallelism: int) -> RunningJob:
-    from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
+    from pyflink_async_batch import AsyncBatchFunction
 
     class Jitter(AsyncBatchFunction):
         async def async_invoke_batch(self, inputs: List[int]) -> List[int]:
             await asyncio.sleep(random.uniform(0.001, 0.05))
             return inputs
+
+    return start("soak", Jitter(), root, ordered, parallelism, _CHECKPOINT_INTERVAL_MS)
+
+
+def start(
+    name: str,
+    function: Any,
+    root: pathlib.Path,
+    ordered: bool,
+    parallelism: int,
+    checkpoint_interval_ms: int,
+    **options: Any,
+) -> RunningJob:
+    """Starts a job that sends numbers through the function, to exactly-once files in ``root``."""
+    from pyflink_async_batch import AsyncDataStream
 
     job = LocalJob(
         {
@@ -86,7 +101,7 @@ def _start(root: pathlib.Path, ordered: bool, parallelism: int) -> RunningJob:
         }
     )
     job.environment.set_parallelism(parallelism)
-    job.environment.enable_checkpointing(_CHECKPOINT_INTERVAL_MS)
+    job.environment.enable_checkpointing(checkpoint_interval_ms)
     numbers = job.environment.from_source(
         NumberSequenceSource(0, parallelism * NUMBERS_OF_A_SUBTASK - 1),
         WatermarkStrategy.no_watermarks(),
@@ -96,16 +111,17 @@ def _start(root: pathlib.Path, ordered: bool, parallelism: int) -> RunningJob:
     wait = AsyncDataStream.ordered_wait_batch if ordered else AsyncDataStream.unordered_wait_batch
     wait(
         numbers,
-        Jitter(),
+        function,
         timeout=Time.seconds(30),
         batch_size=64,
         batch_timeout=Time.milliseconds(100),
         capacity=8,
         output_type=Types.LONG(),
+        **options,
     ).sink_to(
         FileSink.for_row_format(str(root / "numbers"), Encoder.simple_string_encoder()).build()
     )
-    return job.start("soak")
+    return job.start(name)
 
 
 def _kill_workers(running: RunningJob, end: float, choices: random.Random) -> Tuple[int, int]:

@@ -27,22 +27,19 @@ from typing import Counter, Dict, List, Tuple
 
 import numpy as np
 import psutil
-from local_job import LocalJob, RunningJob
-from pyflink.common import Encoder, Time, Types, WatermarkStrategy
-from pyflink.datastream.connectors.file_system import FileSink
-from pyflink.datastream.connectors.number_seq import NumberSequenceSource
+from local_job import RunningJob
+from pyflink.common import Time
 from soak import (
-    NUMBERS_OF_A_SUBTASK,
     committed,
     is_running,
     judge,
+    start,
     until,
     wait_for_no_workers,
     workers,
 )
 
 _CHECKPOINT_INTERVAL_MS = 250
-_RESTART_DELAY = "200 ms"
 _STALL_SECONDS = 2.0
 _MOST_SECONDS_BETWEEN_DEATHS = 2.0
 # Of a worker, on a machine that is busy with others starting.
@@ -98,7 +95,7 @@ def run(deaths: int, task_failures: int, seed: int, ordered: bool, parallelism: 
 
 
 def _start(root: pathlib.Path, ordered: bool, parallelism: int) -> RunningJob:
-    from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream, WorkerRestart
+    from pyflink_async_batch import AsyncBatchFunction, WorkerRestart
 
     commands, at_work = str(root / "commands"), str(root / "at work")
     os.mkdir(at_work)
@@ -147,41 +144,20 @@ def _start(root: pathlib.Path, ordered: bool, parallelism: int) -> RunningJob:
                 # What the kernel does where there is no such limit.
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    job = LocalJob(
-        {
-            "execution.checkpointing.dir": f"file://{root / 'checkpoints'}",
-            "restart-strategy.type": "fixed-delay",
-            "restart-strategy.fixed-delay.attempts": str(2**31 - 1),
-            "restart-strategy.fixed-delay.delay": _RESTART_DELAY,
-        }
-    )
-    job.environment.set_parallelism(parallelism)
-    job.environment.enable_checkpointing(_CHECKPOINT_INTERVAL_MS)
-    numbers = job.environment.from_source(
-        NumberSequenceSource(0, parallelism * NUMBERS_OF_A_SUBTASK - 1),
-        WatermarkStrategy.no_watermarks(),
-        "numbers",
-        Types.LONG(),
-    )
-    wait = AsyncDataStream.ordered_wait_batch if ordered else AsyncDataStream.unordered_wait_batch
-    wait(
-        numbers,
+    return start(
+        "worker soak",
         Mortal(),
-        timeout=Time.seconds(30),
-        batch_size=64,
-        batch_timeout=Time.milliseconds(100),
-        capacity=8,
-        output_type=Types.LONG(),
+        root,
+        ordered,
+        parallelism,
+        _CHECKPOINT_INTERVAL_MS,
         worker_restart=WorkerRestart(
             max_restarts=1_000_000,
             initial_backoff=Time.milliseconds(100),
             max_backoff=Time.seconds(1),
         ),
         stall_timeout=Time.seconds(_STALL_SECONDS),
-    ).sink_to(
-        FileSink.for_row_format(str(root / "numbers"), Encoder.simple_string_encoder()).build()
     )
-    return job.start("worker soak")
 
 
 def _end_workers(
