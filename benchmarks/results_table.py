@@ -14,6 +14,8 @@ PAGE = _ROOT / "docs" / "performance.md"
 # Beside the results' names, in results.json: where and how they were measured.
 RUN = "run"
 
+_WRITTEN_BY = "make bench"
+
 _BOUNDS = {"at least": "≥", "at most": "≤"}
 
 
@@ -66,21 +68,21 @@ def sections(lines: Mapping[str, Any], curves: Mapping[str, Any]) -> Dict[str, s
     return {"results": f"{results(lines)}\n\n{where(lines[RUN])}", "costs": costs(curves)}
 
 
-def marked(page: str, name: str) -> str:
+def marked(page: str, name: str, written_by: str = _WRITTEN_BY) -> str:
     """What a page shows between two marks."""
-    begin, end = _marks(name)
+    begin, end = _marks(name, written_by)
     return page.split(begin, 1)[1].split(end, 1)[0].strip("\n")
 
 
-def with_section(page: str, name: str, text: str) -> str:
+def with_section(page: str, name: str, text: str, written_by: str = _WRITTEN_BY) -> str:
     """The page with other text between two marks."""
-    begin, end = _marks(name)
+    begin, end = _marks(name, written_by)
     before, rest = page.split(begin, 1)
     return f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}"
 
 
-def _marks(name: str) -> List[str]:
-    return [f"<!-- {name}: written by make bench -->", f"<!-- end of {name} -->"]
+def _marks(name: str, written_by: str) -> List[str]:
+    return [f"<!-- {name}: written by {written_by} -->", f"<!-- end of {name} -->"]
 
 
 def _figure(value: float) -> str:

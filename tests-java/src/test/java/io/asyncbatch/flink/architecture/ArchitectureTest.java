@@ -101,6 +101,23 @@ class ArchitectureTest {
                 .check(production);
     }
 
+    /** Time is passed in, and who is limited is none of its business. */
+    @Test
+    void limitsAreArithmetic() {
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".limit..")
+                .should()
+                .dependOnClassesThat(
+                        resideInAPackage(ROOT + "..")
+                                .and(resideOutsideOfPackages(ROOT + ".limit..")))
+                .orShould()
+                .callMethod(System.class, "nanoTime")
+                .orShould()
+                .callMethod(System.class, "currentTimeMillis")
+                .check(production);
+    }
+
     /** What a batch is made of: the queue and the state know the batch, never the reverse order. */
     @Test
     void partsOfTheOperatorDoNotKnowTheOperator() {
