@@ -13,8 +13,11 @@ import org.apache.flink.annotation.Internal;
  * being idle:
  *
  * <pre>{@code
- * limit := limit + ½ · (inFlight / stretch + ½ · √limit - limit)
+ * limit := limit + gain · (inFlight / stretch + ½ · √limit - limit)
  * }</pre>
+ *
+ * <p>with a gain of 1 when calls are held up, else ½. When three rounds had less of a queue than
+ * there should be, the limit leaps by a fifth besides.
  *
  * <p>The queue does not depend on who asks, so clients of one backend that see the same stretch end
  * up with the same limit.

@@ -20,6 +20,7 @@ class OverloadSimulationTest {
 
     /** Of the best fixed number, 16, in the steady trace. */
     private static final double BEST_ROWS_PER_SECOND = 3_126;
+
     private static final int EVENT_BEGINS = 80;
     private static final int EVENT_ENDS = 140;
 
