@@ -1,0 +1,71 @@
+"""The metrics that are looked at, by their names in docs/metrics.md."""
+
+# An operator that registers one of these is ours.
+BATCHES = "totalBatchesProcessed"
+JOBS = "batch.jobs.submitted"
+
+_HISTOGRAMS = ("batchSize", "asyncCallDurationMs", "queueWaitMs", "batchEndToEndLatencyMs")
+_QUANTILES = ("median", "p90", "p99", "max")
+
+FAILED_BATCHES = (
+    "batchesFailedByException",
+    "batchesFailedByInvalidResult",
+    "batchesFailedByTimeout",
+    "batchesFailedByInvoker",
+    "batchesFailedByWorker",
+    "batchesFailedByRow",
+    "batchesFailedBySize",
+)
+FAILED_ROWS = (
+    "rowsFailedByException",
+    "rowsFailedByFunction",
+    "rowsFailedByInvalidResult",
+    "rowsFailedByTimeout",
+    "rowsFailedBySize",
+    "rowsFailedByWorker",
+    "rowsFailedByInvoker",
+)
+
+OF_BATCHES = (
+    BATCHES,
+    "totalRecordsProcessed",
+    "inflightBatches",
+    "inflightRecords",
+    "inflightBytes",
+    "pendingOrderedBatches",
+    "inputHeldTimeMs",
+    "batchRetryCount",
+    "batchTimeoutCount",
+    "asyncCallFailures",
+    "callsLostWithWorker",
+    "learnedBatchSize",
+    "concurrencyLimit",
+    "workerReady",
+    "workerRestarts",
+    # Flink's own, of every operator.
+    "numRecordsOutPerSecond",
+    *FAILED_BATCHES,
+    *FAILED_ROWS,
+    *("%s_%s" % (name, quantile) for name in _HISTOGRAMS for quantile in _QUANTILES),
+)
+
+OF_JOBS = (
+    JOBS,
+    "batch.jobs.completed",
+    "batch.jobs.failed",
+    "batch.jobs.adopted",
+    "batch.jobs.inflight",
+    "batch.polls",
+    "batch.retries",
+    "batch.rows.resubmitted",
+    "batch.rows.failed",
+    "inputHeldTimeMs",
+    "numRecordsOutPerSecond",
+    "batch.job.latency_ms_median",
+    "batch.job.latency_ms_max",
+    "batch.records_per_job_median",
+    "batch.records_per_job_max",
+)
+
+# Asked for subtask by subtask, as Flink adds up numbers only.
+BREAKER = "circuitBreakerState"

@@ -1,0 +1,185 @@
+"""An operator as a row of a table: the same in the terminal and in a report."""
+
+from collections import Counter
+from typing import List, Optional, Sequence, Tuple
+
+from pyflink_async_batch._watch import metric_names
+from pyflink_async_batch._watch.growth import JobGrowth
+from pyflink_async_batch._watch.observation import Job, Operator
+from pyflink_async_batch._watch.plain_text import (
+    UNKNOWN,
+    count,
+    decimal,
+    milliseconds,
+    printable,
+    size,
+)
+
+# Of io.asyncbatch.flink.limit.CircuitBreaker.State, where a gauge gives its number.
+_BREAKER_STATES = ("CLOSED", "OPEN", "HALF_OPEN")
+
+Cells = List[Tuple[str, str]]
+
+
+def cells(job: Job, operator: Operator, growth: JobGrowth) -> Cells:
+    """What to show of an operator: pairs of a title and a text, the same titles for all operators
+    of its kind."""
+    name = "%s x%d" % (printable(operator.name), operator.parallelism)
+    shown = _jobs(operator) if operator.batch_api else _batches(job, operator, growth)
+    held = growth.per_second(job, operator.key, "inputHeldTimeMs")
+    return [
+        ("operator", name),
+        ("rows/s", decimal(rows_per_second(job, operator, growth))),
+        *shown,
+        ("input held", _share_of_time(held, operator)),
+        ("state", size(operator.state_bytes)),
+    ]
+
+
+def rows_per_second(job: Job, operator: Operator, growth: JobGrowth) -> Optional[float]:
+    """By the rows that were counted, or Flink's mean of the last minute until that is known."""
+    seen = growth.per_second(job, operator.key, "totalRecordsProcessed")
+    return total(operator, "numRecordsOutPerSecond") if seen is None else seen
+
+
+def total(operator: Operator, *names: str) -> Optional[float]:
+    """The sum of metrics over all subtasks; None if none of them is there."""
+    found = [operator.metrics[name].total for name in names if name in operator.metrics]
+    return sum(found) if found else None
+
+
+def worst(operator: Operator, name: str) -> Optional[float]:
+    """The largest value of any subtask."""
+    spread = operator.metrics.get(name)
+    return spread.most if spread is not None else None
+
+
+def typical(operator: Operator, name: str) -> Optional[float]:
+    """The mean of the subtasks' values."""
+    spread = operator.metrics.get(name)
+    return spread.mean if spread is not None else None
+
+
+def _batches(job: Job, operator: Operator, growth: JobGrowth) -> Cells:
+    return [
+        ("rows done", _done(operator)),
+        (
+            "batch p50/max",
+            "%s/%s"
+            % (
+                count(typical(operator, "batchSize_median")),
+                count(worst(operator, "batchSize_max")),
+            ),
+        ),
+        ("in flight", _in_flight(operator)),
+        (
+            "call p50/p99",
+            "%s/%s"
+            % (
+                milliseconds(typical(operator, "asyncCallDurationMs_median")),
+                milliseconds(worst(operator, "asyncCallDurationMs_p99")),
+            ),
+        ),
+        ("wait p99", milliseconds(worst(operator, "queueWaitMs_p99"))),
+        ("to leave", count(total(operator, "pendingOrderedBatches"))),
+        ("retries", count(total(operator, "batchRetryCount"))),
+        ("timeouts", count(total(operator, "batchTimeoutCount"))),
+        (
+            "failed calls/rows",
+            "%s/%s"
+            % (
+                count(total(operator, "asyncCallFailures")),
+                count(total(operator, *metric_names.FAILED_ROWS)),
+            ),
+        ),
+        ("workers up/restarts", _workers(operator)),
+        ("breaker", breaker(operator.breakers)),
+    ]
+
+
+def _jobs(operator: Operator) -> Cells:
+    return [
+        ("jobs in flight", count(total(operator, "batch.jobs.inflight"))),
+        (
+            "submitted/done/failed",
+            "/".join(
+                count(total(operator, "batch.jobs." + name))
+                for name in ("submitted", "completed", "failed")
+            ),
+        ),
+        (
+            "rows a job p50/max",
+            "%s/%s"
+            % (
+                count(typical(operator, "batch.records_per_job_median")),
+                count(worst(operator, "batch.records_per_job_max")),
+            ),
+        ),
+        (
+            "job p50/max",
+            "%s/%s"
+            % (
+                milliseconds(typical(operator, "batch.job.latency_ms_median")),
+                milliseconds(worst(operator, "batch.job.latency_ms_max")),
+            ),
+        ),
+        ("retries", count(total(operator, "batch.retries"))),
+        (
+            "rows again/failed",
+            "%s/%s"
+            % (
+                count(total(operator, "batch.rows.resubmitted")),
+                count(total(operator, "batch.rows.failed")),
+            ),
+        ),
+    ]
+
+
+def _done(operator: Operator) -> str:
+    done = count(total(operator, "totalRecordsProcessed"))
+    progress = operator.progress
+    if progress is None:
+        return done
+    return "%s of %s, %.0f%%" % (
+        count(progress.done),
+        count(progress.rows),
+        # Not 100% before the last row.
+        100 * progress.done // progress.rows,
+    )
+
+
+def _in_flight(operator: Operator) -> str:
+    batches = count(total(operator, "inflightBatches"))
+    limit = total(operator, "concurrencyLimit")
+    return batches if limit is None else "%s of %s" % (batches, count(limit))
+
+
+def _workers(operator: Operator) -> str:
+    ready = total(operator, "workerReady")
+    if ready is None:
+        return UNKNOWN
+    restarts = total(operator, "workerRestarts") or 0
+    return "%s/%s" % (count(ready), count(restarts))
+
+
+def breaker(states: Sequence[str]) -> str:
+    """The states of the subtasks' circuit breakers, each with its number if they differ."""
+    if not states:
+        return UNKNOWN
+    counted = Counter(_state(state) for state in states)
+    if len(counted) == 1:
+        return next(iter(counted))
+    return ", ".join("%d %s" % (number, state) for state, number in sorted(counted.items()))
+
+
+def _state(value: str) -> str:
+    if value.isdigit() and int(value) < len(_BREAKER_STATES):
+        value = _BREAKER_STATES[int(value)]
+    return printable(value).lower().replace("_", " ")
+
+
+def _share_of_time(milliseconds_a_second: Optional[float], operator: Operator) -> str:
+    if milliseconds_a_second is None:
+        return UNKNOWN
+    share = milliseconds_a_second / 10 / max(operator.parallelism, 1)
+    return "%.0f%%" % min(share, 100.0)
