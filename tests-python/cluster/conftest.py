@@ -1,9 +1,10 @@
 """Gives the tests a cluster, one for all of them as starting it takes a while."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from session_cluster import SessionCluster
+from session_cluster import FIRST_PROMETHEUS_PORT, SessionCluster
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,21 @@ def gpu_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionClu
         "taskmanager.memory.managed.fraction: 0.1",
     ]
     yield from _running(SessionCluster(directory, options=options))
+
+
+@pytest.fixture(scope="module")
+def monitored_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionCluster]:
+    """One with the reporter for Prometheus, as the example sets it up, on other ports."""
+    example = Path(__file__).resolve().parents[2] / "examples" / "monitoring" / "flink-config.yaml"
+    lines = [
+        line
+        for line in example.read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    ports = "%d-%d" % (FIRST_PROMETHEUS_PORT, FIRST_PROMETHEUS_PORT + 9)
+    options = [line.replace("9249-9258", ports) for line in lines]
+    assert options != lines
+    yield from _running(SessionCluster(tmp_path_factory.mktemp("cluster"), options=options))
 
 
 def _running(cluster: SessionCluster) -> Iterator[SessionCluster]:

@@ -16,6 +16,8 @@ import pyflink
 FLINK_HOME = Path(pyflink.__file__).resolve().parent
 JOBS = Path(__file__).resolve().parent / "jobs"
 WAIT_SECONDS = 90
+# Not those of the example, which a cluster of the developer may have taken.
+FIRST_PROMETHEUS_PORT = 29_249
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
