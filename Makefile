@@ -108,6 +108,14 @@ soak: install $(STAMPS)/test $(STAMPS)/stream ## kill workers for SOAK_SECONDS, 
 	$(PY) benchmarks/worker_soak.py --deaths $(SOAK_DEATHS)
 	$(PY) benchmarks/memory_soak.py --rows $(SOAK_ROWS) --batches $(SOAK_BATCHES)
 
+.PHONY: dist
+dist: $(STAMPS)/flink ## what is published, of what is committed: wheel, sdist, jars, SBOM, licences; into target/release
+	$(PY) release/dist.py target/release
+
+.PHONY: dist-check
+dist-check: $(STAMPS)/flink ## build that twice and compare, and have the sdist build the wheel with no repository around
+	$(PY) release/dist.py --check
+
 .PHONY: mvn
 mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -am test"
 	$(MVN) $(ARGS)
