@@ -52,7 +52,18 @@ def build(directory: Path, output: Path, environment: dict[str, str]) -> None:
     (jar,) = target.glob("*-dist.jar")
     (javadoc,) = target.glob("*-javadoc.jar")
     _put_into_package(directory, jar)
-    hatchling = [sys.executable, "-m", "hatchling", "build", "-t", "sdist,wheel", "-d", str(output)]
+    hatchling = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "-t",
+        "sdist",
+        "-t",
+        "wheel",
+        "-d",
+        str(output),
+    ]
     project = directory / "pyflink-async-batch"
     subprocess.run(hatchling, cwd=project, env=variables, check=True, stdout=subprocess.DEVNULL)
     name = jar.name[: -len("-dist.jar")]

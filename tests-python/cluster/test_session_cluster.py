@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -204,6 +205,18 @@ def test_the_secrets_are_not_in_the_workers_arguments(
     secrets = [v.split("=", 1)[1] for v in variables if v.startswith("_ASYNC_BATCH_")]
     assert secrets
     assert not any(secret in arguments for secret in secrets)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_cannot_look_into_a_worker(cluster: SessionCluster, endless: str) -> None:
+    (worker,) = cluster.workers()
+    for name, look in (("environ", "cat"), ("maps", "cat"), ("fd", "ls")):
+        command = [look, "/proc/%d/%s" % (worker, name)]
+        assert subprocess.run(command, capture_output=True).stdout
+        refused = subprocess.run(command, capture_output=True, text=True, user=65534)
+        assert refused.returncode != 0
+        assert refused.stdout == ""
+        assert "Permission denied" in refused.stderr
 
 
 def test_metrics_of_a_shared_worker_are_counted_once(cluster: SessionCluster, shared: str) -> None:
