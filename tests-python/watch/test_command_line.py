@@ -58,14 +58,16 @@ def test_one_frame_shows_the_operator(stub: FlinkRestStub) -> None:
 
 
 def test_a_limit_and_breakers_are_shown_where_there_are_any(stub: FlinkRestStub) -> None:
-    stub.metric("concurrencyLimit", 24)
+    stub.metric("callsInFlight", 12)
+    # Of both subtasks together, so that each tells of all of it.
+    stub.metric("concurrencyLimit", 48)
     stub.metric("circuitBreakerState", 1)
     stub.answers["/jobs/%s/vertices/%s/metrics" % (JOB, VERTEX)] = [
         {"id": "0.%s.circuitBreakerState" % OPERATOR, "value": "1"},
         {"id": "1.%s.circuitBreakerState" % OPERATOR, "value": "HALF_OPEN"},
     ]
     shown = " ".join(words(run("top", "--rest", stub.url, "--once").stdout))
-    assert " 16 of 24 " in shown
+    assert " 16, calls 12, limit 24 " in shown
     assert " 1 half open, 1 open " in shown
 
 

@@ -5,6 +5,7 @@ from flink_rest_stub import JOB, OPERATOR, RECORDED, SOURCE, VERTEX, FlinkRestSt
 from pyflink_async_batch._watch.cluster_reader import ClusterReader
 from pyflink_async_batch._watch.flink_rest import FlinkRest, NotFoundError, RestError
 from pyflink_async_batch._watch.observation import Job, Operator, Progress
+from pyflink_async_batch._watch.operator_cells import failed_rows
 from pyflink_async_batch.errors import InvalidOptionError
 
 PATH = "/jobs/%s/vertices/%s" % (JOB, VERTEX)
@@ -44,7 +45,7 @@ def test_an_operator_is_told_from_those_that_are_chained_to_it(stub: FlinkRestSt
 def test_no_request_is_longer_than_flink_takes(stub: FlinkRestStub) -> None:
     # The recorded name is mostly of characters that are written as three.
     values = operator(stub).metrics
-    assert len(values) > 40
+    assert len(values) > 35
     asked = [path for path in stub.paths if "get=" in path and VERTEX in path]
     assert len(asked) > 1
 
@@ -90,6 +91,12 @@ def test_breakers_are_read_subtask_by_subtask(stub: FlinkRestStub) -> None:
         for subtask, state in enumerate(["CLOSED", "OPEN", "of a third subtask"])
     ]
     assert operator(stub).breakers == ["CLOSED", "OPEN"]
+
+
+def test_rows_that_failed_for_a_reason_that_is_new_are_read(stub: FlinkRestStub) -> None:
+    stub.metric("rowsFailedByMoonlight", 6)
+    stub.metric("rowsFailedByTimeout", 2)
+    assert failed_rows(operator(stub)) == 8
 
 
 def test_progress_is_known_once_the_sources_have_ended(stub: FlinkRestStub) -> None:

@@ -148,7 +148,10 @@ class ClusterReader:
                 metrics = self._values(
                     vertex_path + "/subtasks/metrics",
                     prefix,
-                    [name for name in wanted if prefix + name in known],
+                    [
+                        *(name for name in wanted if prefix + name in known),
+                        *_failed_rows(prefix, known),
+                    ],
                 )
                 operators.append(
                     Operator(
@@ -188,6 +191,11 @@ class ClusterReader:
             return [str(m.get("value")) for m in self._rest.metrics(path + "/metrics", names)]
         except NotFoundError:
             return []
+
+
+def _failed_rows(prefix: str, known: "set[str]") -> List[str]:
+    start = prefix + metric_names.FAILED_ROWS
+    return sorted(name[len(prefix) :] for name in known if name.startswith(start))
 
 
 def _progress(

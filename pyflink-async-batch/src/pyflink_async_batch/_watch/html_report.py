@@ -4,9 +4,8 @@ import time
 from html import escape
 from typing import Callable, List, Optional, Sequence
 
-from pyflink_async_batch._watch import metric_names
 from pyflink_async_batch._watch.observation import Job, Operator
-from pyflink_async_batch._watch.operator_cells import cells, total, typical, worst
+from pyflink_async_batch._watch.operator_cells import cells, failed_rows, total, typical, worst
 from pyflink_async_batch._watch.plain_text import (
     UNKNOWN,
     milliseconds,
@@ -182,7 +181,8 @@ def _operator_plots(samples: Sequence[Sample], operator: Operator) -> List[str]:
             [
                 of_total("in flight", "inflightBatches"),
                 of_total("done, to leave", "pendingOrderedBatches"),
-                of_total("limit", "concurrencyLimit"),
+                of_total("calls", "callsInFlight"),
+                of_worst("limit of calls", "concurrencyLimit"),
             ],
         ),
         plot(
@@ -218,7 +218,7 @@ def _operator_plots(samples: Sequence[Sample], operator: Operator) -> List[str]:
                 of_total("retries", "batchRetryCount"),
                 of_total("timeouts", "batchTimeoutCount"),
                 of_total("failed calls", "asyncCallFailures"),
-                of_total("failed rows", *metric_names.FAILED_ROWS),
+                line("failed rows", lambda _, found: failed_rows(found)),
             ],
         ),
         plot(

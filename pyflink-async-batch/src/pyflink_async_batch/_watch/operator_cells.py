@@ -48,6 +48,11 @@ def total(operator: Operator, *names: str) -> Optional[float]:
     return sum(found) if found else None
 
 
+def failed_rows(operator: Operator) -> Optional[float]:
+    """Rows that were given up, for whatever reason."""
+    return total(operator, *(n for n in operator.metrics if n.startswith(metric_names.FAILED_ROWS)))
+
+
 def worst(operator: Operator, name: str) -> Optional[float]:
     """The largest value of any subtask."""
     spread = operator.metrics.get(name)
@@ -89,7 +94,7 @@ def _batches(job: Job, operator: Operator, growth: JobGrowth) -> Cells:
             "%s/%s"
             % (
                 count(total(operator, "asyncCallFailures")),
-                count(total(operator, *metric_names.FAILED_ROWS)),
+                count(failed_rows(operator)),
             ),
         ),
         ("workers up/restarts", _workers(operator)),
@@ -150,8 +155,12 @@ def _done(operator: Operator) -> str:
 
 def _in_flight(operator: Operator) -> str:
     batches = count(total(operator, "inflightBatches"))
-    limit = total(operator, "concurrencyLimit")
-    return batches if limit is None else "%s of %s" % (batches, count(limit))
+    # Of all that share a backend, so that a sum would count it more than once.
+    limit = worst(operator, "concurrencyLimit")
+    if limit is None:
+        return batches
+    calls = count(total(operator, "callsInFlight"))
+    return "%s, calls %s, limit %s" % (batches, calls, count(limit))
 
 
 def _workers(operator: Operator) -> str:
