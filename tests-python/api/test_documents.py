@@ -1,6 +1,7 @@
 """The pages about tests and about security name only tests that exist."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,41 @@ def test_python_tests_that_are_named_exist(page: str) -> None:
         f"{file}::{test}"
         for file, test in named
         if not re.search(rf"def {test}\(", sources.get(file, ""))
+    ]
+    assert missing == []
+
+
+def test_the_index_of_decisions_lists_every_page() -> None:
+    directory = ROOT / "docs" / "adr"
+    pages = sorted(directory.glob("[0-9]*.md"))
+    expected = []
+    for page in pages:
+        title = page.read_text(encoding="utf-8").splitlines()[0]
+        number = int(page.name.split("-")[0])
+        assert title.startswith("# %d. " % number), page.name
+        expected.append("- [%s](%s)" % (title[2:], page.name))
+    listed = (directory / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in listed if line.startswith("- ")] == expected
+    assert len({page.name.split("-")[0] for page in pages}) == len(pages)
+
+
+CODE = re.compile(r"`([\w./-]+/[\w./-]+|\w+\.(?:java|py|md|proto))`")
+
+
+def test_files_that_contributing_names_exist() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    howto = text_of("CONTRIBUTING.md").split("\n## How to add\n")[1].split("\n## ")[0]
+    named = CODE.findall(howto)
+    assert len(named) > 20
+    missing = [
+        name
+        for name in named
+        if not any(
+            path.endswith("/" + name) or path == name or path.startswith(name.rstrip("/") + "/")
+            for path in tracked
+        )
     ]
     assert missing == []
 
