@@ -41,6 +41,8 @@ def build(directory: Path, output: Path, environment: dict[str, str]) -> None:
     :param output: where the artifacts go; must be empty.
     :param environment: variables beside those of this process.
     """
+    # Modes of files become part of jars.
+    os.umask(0o022)
     directory.mkdir(parents=True)
     archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)
     subprocess.run(["tar", "-x"], cwd=directory, input=archive.stdout, check=True)
@@ -65,7 +67,7 @@ def build(directory: Path, output: Path, environment: dict[str, str]) -> None:
         str(output),
     ]
     project = directory / "pyflink-async-batch"
-    subprocess.run(hatchling, cwd=project, env=variables, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(hatchling, cwd=project, env=variables, check=True, capture_output=True)
     name = jar.name[: -len("-dist.jar")]
     shutil.copyfile(jar, output / (name + ".jar"))
     shutil.copyfile(javadoc, output / (name + "-javadoc.jar"))
@@ -178,16 +180,34 @@ def check(directory: Path) -> None:
     ):
         outputs.append(directory / ("release-" + place.replace("/", "-")))
         outputs[-1].mkdir()
-        before = os.umask(mask)
-        try:
-            build(directory / place, outputs[-1], environment)
-        finally:
-            os.umask(before)
+        os.umask(mask)
+        build(directory / place, outputs[-1], environment)
     first, second = ((output / SUMS).read_text(encoding="utf-8") for output in outputs)
     if first != second:
-        sys.exit("two builds differ:\n%s\nand\n%s" % (first, second))
+        sys.exit("two builds differ:\n%s\nand\n%s\n%s" % (first, second, _differences(*outputs)))
     _sdist_builds_the_wheel(outputs[0], directory / "fresh")
     print(first + "the same twice, and the sdist builds the wheel")
+
+
+def _differences(first: Path, second: Path) -> str:
+    """What is not the same inside of archives that are not."""
+    lines = []
+    for path in sorted(first.iterdir()):
+        if path.suffix in (".jar", ".whl"):
+            one, other = _entries(path), _entries(second / path.name)
+            names = sorted(
+                name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
+            )
+            lines += ["%s: %s" % (path.name, name) for name in names[:10]]
+    return "\n".join(lines)
+
+
+def _entries(archive: Path) -> "dict[str, tuple[object, ...]]":
+    with zipfile.ZipFile(archive) as opened:
+        return {
+            entry.filename: (entry.CRC, entry.external_attr, entry.date_time)
+            for entry in opened.infolist()
+        }
 
 
 def _sdist_builds_the_wheel(release: Path, directory: Path) -> None:
