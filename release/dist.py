@@ -33,18 +33,19 @@ ACCEPTED_LICENCES = {"Apache-2.0", "BSD-3-Clause", "MIT"}
 SUMS = "SHA256SUMS"
 
 
-def build(directory: Path, output: Path, environment: dict[str, str]) -> None:
+def build(commit: str, directory: Path, output: Path, environment: dict[str, str]) -> None:
     """
     Builds a release.
 
-    :param directory: where the committed files are copied to; must not exist.
+    :param commit: what is built.
+    :param directory: where its files are copied to; must not exist.
     :param output: where the artifacts go; must be empty.
     :param environment: variables beside those of this process.
     """
     # Modes of files become part of jars.
     os.umask(0o022)
     directory.mkdir(parents=True)
-    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True)
     subprocess.run(["tar", "-x"], cwd=directory, input=archive.stdout, check=True)
     epoch = str(_epoch(directory))
     variables = {**os.environ, "SOURCE_DATE_EPOCH": epoch, **environment}
@@ -67,7 +68,7 @@ def build(directory: Path, output: Path, environment: dict[str, str]) -> None:
         str(output),
     ]
     project = directory / "pyflink-async-batch"
-    subprocess.run(hatchling, cwd=project, env=variables, check=True, capture_output=True)
+    subprocess.run(hatchling, cwd=project, env=variables, check=True)
     name = jar.name[: -len("-dist.jar")]
     shutil.copyfile(jar, output / (name + ".jar"))
     shutil.copyfile(javadoc, output / (name + "-javadoc.jar"))
@@ -171,7 +172,7 @@ def _licences(parts: list[dict[str, Any]], output: Path) -> None:
     output.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 
 
-def check(directory: Path) -> None:
+def check(commit: str, directory: Path) -> None:
     """Leaves the process with 1 if a release is not the same wherever it is built."""
     outputs = []
     for place, environment, mask in (
@@ -181,7 +182,7 @@ def check(directory: Path) -> None:
         outputs.append(directory / ("release-" + place.replace("/", "-")))
         outputs[-1].mkdir()
         os.umask(mask)
-        build(directory / place, outputs[-1], environment)
+        build(commit, directory / place, outputs[-1], environment)
     first, second = ((output / SUMS).read_text(encoding="utf-8") for output in outputs)
     if first != second:
         sys.exit("two builds differ:\n%s\nand\n%s\n%s" % (first, second, _differences(*outputs)))
@@ -230,6 +231,11 @@ def _members(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in names}
 
 
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
 def main() -> None:
     """Reads the command line."""
     command_line = argparse.ArgumentParser(description=__doc__)
@@ -238,19 +244,18 @@ def main() -> None:
     arguments = command_line.parse_args()
     if arguments.check == (arguments.output is not None):
         command_line.error("either OUTPUT or --check")
-    changed = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    commit = _git("rev-parse", "HEAD").strip()
+    changed = _git("status", "--porcelain")
     if changed:
         print("what is not committed is left out:\n" + changed, file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="async-batch-dist-") as directory:
         if arguments.check:
-            check(Path(directory))
+            check(commit, Path(directory))
         else:
             output = arguments.output.resolve()
             shutil.rmtree(output, ignore_errors=True)
             output.mkdir(parents=True)
-            build(Path(directory) / "tree", output, {})
+            build(commit, Path(directory) / "tree", output, {})
             print((output / SUMS).read_text(encoding="utf-8"), end="")
 
 
