@@ -45,7 +45,7 @@ def test_an_operator_is_told_from_those_that_are_chained_to_it(stub: FlinkRestSt
 def test_no_request_is_longer_than_flink_takes(stub: FlinkRestStub) -> None:
     # The recorded name is mostly of characters that are written as three.
     values = operator(stub).metrics
-    assert len(values) > 35
+    assert {"totalBatchesProcessed", "workerReady", "rowsFailedByWorker"} <= set(values)
     asked = [path for path in stub.paths if "get=" in path and VERTEX in path]
     assert len(asked) > 1
 

@@ -1,15 +1,19 @@
 """A job over a while, on a clock of the test's own."""
 
+import io
 from typing import Callable
 
 import pytest
-from flink_rest_stub import JOB, OPERATOR, FlinkRestStub
+from flink_rest_stub import JOB, OPERATOR, VERTEX, FlinkRestStub
 from pyflink_async_batch._watch.cluster_reader import ClusterReader
 from pyflink_async_batch._watch.flink_rest import FlinkRest, NotFoundError
 from pyflink_async_batch._watch.html_report import page
+from pyflink_async_batch._watch.observation import Cluster
 from pyflink_async_batch._watch.operator_cells import cells
 from pyflink_async_batch._watch.recording import Recording, record
+from pyflink_async_batch._watch.terminal_view import frame
 from report_page import parse, plots
+from rich.console import Console
 
 
 class Clock:
@@ -117,6 +121,52 @@ def test_an_operator_that_went_away_has_a_gap(stub: FlinkRestStub) -> None:
     # Seven samples, the fourth of which lacks the operator.
     assert plots(root)["Waiting for a place"] == [3, 3]
     assert plots(root)["Checkpointed state"] == [7]
+
+
+def test_an_operator_of_a_batch_api_has_columns_and_plots_of_its_own(stub: FlinkRestStub) -> None:
+    path = "/jobs/%s/vertices/%s/subtasks/metrics" % (JOB, VERTEX)
+    totals = {
+        "batch.jobs.submitted": 7,
+        "batch.jobs.completed": 4,
+        "batch.jobs.failed": 1,
+        "batch.jobs.inflight": 2,
+        "batch.retries": 3,
+        "batch.rows.resubmitted": 20,
+        "batch.rows.failed": 6,
+        "batch.records_per_job_median": 200,
+        "batch.records_per_job_max": 220,
+        "batch.job.latency_ms_median": 120_000,
+        "batch.job.latency_ms_max": 180_000,
+        "numRecordsOutPerSecond": 12,
+    }
+    stub.answers[path] = [
+        {"id": "half_price." + name, "sum": total, "min": 0, "max": total / 2, "avg": total / 2}
+        for name, total in totals.items()
+    ]
+    recording = run(stub, Clock())
+    job = recording.samples[-1].job
+    assert dict(cells(job, job.operators[0], recording.growth)) == {
+        "operator": "half_price x2",
+        "rows/s": "12.0",
+        "jobs in flight": "2",
+        "submitted/done/failed": "7/4/1",
+        "rows a job p50/max": "100/110",
+        "job p50/max": "1m 00s/1m 30s",
+        "retries": "3",
+        "rows again/failed": "20/6",
+        "input held": "-",
+        "state": "3.8 KiB",
+    }
+    drawn = plots(parse(page(recording)))
+    assert {"Jobs in flight", "Jobs so far", "A job took", "Throughput"} <= set(drawn)
+    assert "Batch size" not in drawn
+    table = Console(width=200, file=io.StringIO())
+    table.print(frame(Cluster("2.3.0", [job]), recording.growth, "http://x", 200))
+    listed = Console(width=80, file=io.StringIO())
+    listed.print(frame(Cluster("2.3.0", [job]), recording.growth, "http://x", 80))
+    for console in (table, listed):
+        assert "7/4/1" in console.file.getvalue()
+        assert "submitted/done/failed" in console.file.getvalue()
 
 
 def test_every_value_of_a_page_is_escaped(stub: FlinkRestStub) -> None:

@@ -90,7 +90,6 @@ class ClusterReader:
             id=job_id,
             name=str(found.get("name", "")),
             state=str(found.get("state", "UNKNOWN")),
-            bounded_mode=found.get("job-type") == "BATCH",
             duration_ms=number(found.get("duration")),
             at=at,
             finished_tasks=sum(int(task.get("FINISHED", 0)) for task in tasks),

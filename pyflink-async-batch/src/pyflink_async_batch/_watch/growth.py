@@ -6,6 +6,8 @@ from typing import Deque, Dict, Hashable, Optional, Tuple
 from pyflink_async_batch._watch.observation import Job
 
 _WINDOW_SECONDS = 60.0
+# Of the metrics, those whose growth is shown.
+_GROWING = ("totalRecordsProcessed", "inputHeldTimeMs")
 # After so many times the usual pause between two changes a counter has stopped.
 _PAUSES_UNTIL_STOPPED = 3
 
@@ -49,7 +51,7 @@ class Growth:
 
 
 class JobGrowth:
-    """The growth of all sums over subtasks of the operators of jobs. One owner."""
+    """The growth of operators' counters, over all subtasks. One owner."""
 
     def __init__(self) -> None:
         self._counters: Dict[Hashable, Growth] = {}
@@ -57,9 +59,10 @@ class JobGrowth:
     def add(self, job: Job) -> None:
         """Jobs that have gone are forgotten with :meth:`keep`."""
         for operator in job.operators:
-            for name, spread in operator.metrics.items():
-                growth = self._counters.setdefault((job.id, operator.key, name), Growth())
-                growth.add(job.at, spread.total)
+            for name in _GROWING:
+                if name in operator.metrics:
+                    growth = self._counters.setdefault((job.id, operator.key, name), Growth())
+                    growth.add(job.at, operator.metrics[name].total)
 
     def keep(self, jobs: "set[str]") -> None:
         """Forgets all other jobs."""

@@ -74,7 +74,6 @@ class Job:
     id: str
     name: str
     state: str
-    bounded_mode: bool
     duration_ms: float
     at: float
     finished_tasks: int
