@@ -81,6 +81,14 @@ def test_files_that_contributing_names_exist() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
+def test_the_package_has_the_repositorys_texts(name: str) -> None:
+    """Copies: a link out of an sdist leads nowhere."""
+    copy = ROOT / "pyflink-async-batch" / name
+    assert not copy.is_symlink()
+    assert copy.read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_every_claim_about_security_names_a_test() -> None:
     claims = text_of("SECURITY.md").split("| claim | tests |")[1:]
     rows = [
