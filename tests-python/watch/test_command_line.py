@@ -1,6 +1,8 @@
 """The command, as users call it, against recorded answers; see also e2e/test_watch.py."""
 
 import os
+import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -192,6 +194,32 @@ def test_a_name_that_several_jobs_have_is_refused_with_their_ids(
 def test_a_cluster_that_is_not_there_ends_the_live_view_too(stub: FlinkRestStub) -> None:
     stub.close()
     assert "refused" in run("top", "--rest", stub.url, status=1).stderr
+
+
+@pytest.mark.timeout(120)
+def test_the_live_view_takes_the_screen_and_gives_it_back(stub: FlinkRestStub) -> None:
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update({"COLUMNS": "100", "LINES": "30", "TERM": "xterm-256color"})
+        os.execv(COMMAND[0], [*COMMAND, "top", "--rest", stub.url, "--interval", "0.1"])
+    shown = b""
+    told = False
+    while True:
+        try:
+            shown += os.read(terminal, 65536)
+        except OSError:
+            # The other side is closed.
+            break
+        if not told and b"workers up/restarts" in shown and stub.paths.count("/config") > 2:
+            told = True
+            os.kill(process, signal.SIGINT)
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    enters, leaves = b"\x1b[?1049h", b"\x1b[?1049l"
+    assert shown.index(enters) < shown.rindex(leaves)
+    assert b"Traceback" not in shown
+    assert "\u202e".encode() not in shown
 
 
 def test_the_live_view_goes_on_when_an_answer_is_missing(
