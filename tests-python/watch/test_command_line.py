@@ -73,6 +73,13 @@ def test_a_limit_and_breakers_are_shown_where_there_are_any(stub: FlinkRestStub)
     assert " 1 half open, 1 open " in shown
 
 
+def test_where_nothing_limits_calls_no_limit_is_shown(stub: FlinkRestStub) -> None:
+    stub.metric("callsInFlight", 12)
+    stub.metric("concurrencyLimit", 2 * (2**31 - 1))
+    shown = " ".join(words(run("top", "--rest", stub.url, "--once").stdout))
+    assert "16/16 16 52 ms" in shown
+
+
 def test_progress_of_a_bounded_job_is_shown(stub: FlinkRestStub) -> None:
     source = stub.vertex(SOURCE)
     source["status"] = "FINISHED"

@@ -5,7 +5,14 @@ from html import escape
 from typing import Callable, List, Optional, Sequence
 
 from pyflink_async_batch._watch.observation import Job, Operator
-from pyflink_async_batch._watch.operator_cells import cells, failed_rows, total, typical, worst
+from pyflink_async_batch._watch.operator_cells import (
+    cells,
+    failed_rows,
+    limit_of_calls,
+    total,
+    typical,
+    worst,
+)
 from pyflink_async_batch._watch.plain_text import (
     UNKNOWN,
     milliseconds,
@@ -182,7 +189,7 @@ def _operator_plots(samples: Sequence[Sample], operator: Operator) -> List[str]:
                 of_total("in flight", "inflightBatches"),
                 of_total("done, to leave", "pendingOrderedBatches"),
                 of_total("calls", "callsInFlight"),
-                of_worst("limit of calls", "concurrencyLimit"),
+                line("limit of calls", lambda _, found: limit_of_calls(found)),
             ],
         ),
         plot(

@@ -18,6 +18,9 @@ from pyflink_async_batch._watch.plain_text import (
 # Of io.asyncbatch.flink.limit.CircuitBreaker.State, where a gauge gives its number.
 _BREAKER_STATES = ("CLOSED", "OPEN", "HALF_OPEN")
 
+# What the gauge says where there is no limit.
+_UNLIMITED = 2**31 - 1
+
 Cells = List[Tuple[str, str]]
 
 
@@ -51,6 +54,13 @@ def total(operator: Operator, *names: str) -> Optional[float]:
 def failed_rows(operator: Operator) -> Optional[float]:
     """Rows that were given up, for whatever reason."""
     return total(operator, *(n for n in operator.metrics if n.startswith(metric_names.FAILED_ROWS)))
+
+
+def limit_of_calls(operator: Operator) -> Optional[float]:
+    """How many calls a backend takes at a time; None where nothing limits them. Of all that share
+    the backend, so that a sum over subtasks would count it more than once."""
+    limit = worst(operator, "concurrencyLimit")
+    return None if limit is None or limit >= _UNLIMITED else limit
 
 
 def worst(operator: Operator, name: str) -> Optional[float]:
@@ -155,8 +165,7 @@ def _done(operator: Operator) -> str:
 
 def _in_flight(operator: Operator) -> str:
     batches = count(total(operator, "inflightBatches"))
-    # Of all that share a backend, so that a sum would count it more than once.
-    limit = worst(operator, "concurrencyLimit")
+    limit = limit_of_calls(operator)
     if limit is None:
         return batches
     calls = count(total(operator, "callsInFlight"))
