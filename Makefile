@@ -45,7 +45,7 @@ test: install $(STAMPS)/test $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.inst
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: install $(STAMPS)/lint ## check formatting, compiler warnings, types and import rules
+lint: install $(STAMPS)/lint $(STAMPS)/docs ## check formatting, compiler warnings, types, import rules and links
 	$(MVN) -q spotless:check
 	rm -rf */target/classes */target/test-classes benchmarks/*/target/classes # javac warns only about what it compiles
 	$(MVN) -q test-compile -Dmaven.compiler.failOnWarning=true -Dmaven.compiler.showWarnings=true
@@ -54,6 +54,7 @@ lint: install $(STAMPS)/lint ## check formatting, compiler warnings, types and i
 	cd pyflink-async-batch && $(PY) -m mypy
 	cd $(PACKAGE)/.. && PYTHONPATH=. $(abspath $(VENV))/bin/lint-imports \
 		--config $(CURDIR)/pyflink-async-batch/pyproject.toml --no-cache
+	$(PY) -m sphinx -q -W --keep-going -b dummy -c docs/site . target/pages
 
 .PHONY: format
 format: install $(STAMPS)/lint ## rewrite the sources as lint wants them
@@ -88,6 +89,12 @@ bench: install $(STAMPS)/bench $(STAMPS)/stream $(STAMPS)/bench-server $(STAMPS)
 bench-peers: $(PEERS)/.installed $(MLSERVER)/.installed $(TRITON)/.installed $(STAMPS)/flink-triton ## the same, beside Ray Data, tritonclient, MLServer and flink-model-triton
 	$(MAKE) bench
 
+.PHONY: docs
+docs: install $(STAMPS)/docs ## build the documentation's site in target/site; a warning is an error
+	rm -rf target/site
+	$(PY) -m sphinx -q -W --keep-going -b html -c docs/site . target/site
+	$(MVN) -q -Pdocs -pl $(JAVA_MODULE) -am -DskipTests prepare-package
+
 .PHONY: overload
 overload: $(STAMPS)/overload $(STAMPS)/bench ## how overload control does on a simulated backend; writes benchmarks/overload.json, plots and tables
 	$(PY) benchmarks/overload.py
@@ -121,7 +128,7 @@ mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -a
 	$(MVN) $(ARGS)
 
 .PHONY: constraints
-constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench ## pin what .venv now holds
+constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench $(STAMPS)/docs ## pin what .venv now holds
 	head -2 requirements/constraints.txt > target/constraints.txt
 	$(PY) -m pip freeze | grep -vE '^(pip|setuptools|pyflink-async-batch)\b' >> target/constraints.txt
 	mv target/constraints.txt requirements/constraints.txt
@@ -140,7 +147,7 @@ $(STAMPS)/flink: requirements/flink.txt requirements/build.txt requirements/cons
 	$(PY) -m pip install -q -r requirements/flink.txt -r requirements/build.txt
 	mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench $(STAMPS)/docs: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
 	$(PY) -m pip install -q -r $<
 	touch $@
 
