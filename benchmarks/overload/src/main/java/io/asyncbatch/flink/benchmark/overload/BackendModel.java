@@ -38,6 +38,20 @@ record BackendModel(
                     0.005,
                     0.1);
 
+    /** So many of these servers behind a load balancer that knows their queues. */
+    BackendModel times(int servers) {
+        return new BackendModel(
+                servers * executors,
+                constantSeconds,
+                secondsPerWeight,
+                servers * kneeWeight,
+                servers * failureWeight,
+                servers * refusalWeight,
+                failureProbability,
+                wireSeconds,
+                jitter);
+    }
+
     /** Rows a second that it can do in full batches of rows of weight 1. */
     double bestRowsPerSecond() {
         return executors * BATCH_ROWS / (constantSeconds + secondsPerWeight * BATCH_ROWS);

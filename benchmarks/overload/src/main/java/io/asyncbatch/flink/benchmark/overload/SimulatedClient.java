@@ -22,12 +22,14 @@ final class SimulatedClient {
     private static final double LONGEST_BACKOFF_SECONDS = 5;
     private static final int BYTES_PER_WEIGHT = 1_000;
 
+    /** Events of which Poisson's distribution is hardly another than the normal one. */
+    private static final double ENOUGH_FOR_A_BELL = 10;
+
     private final VirtualTime time;
     private final SimulatedBackend backend;
     private final Trace trace;
     private final double bestRowsPerSecond;
     private final Random random;
-    private final BackendControl control;
     private final BackendControl.Caller caller;
     private final int capacity;
     private final Recorder recorder;
@@ -62,7 +64,8 @@ final class SimulatedClient {
             SimulatedBackend backend,
             Trace trace,
             double bestRowsPerSecond,
-            Policy policy,
+            BackendControl control,
+            int capacity,
             Recorder recorder,
             long seed) {
         this.time = time;
@@ -70,19 +73,14 @@ final class SimulatedClient {
         this.trace = trace;
         this.bestRowsPerSecond = bestRowsPerSecond;
         this.random = new Random(seed);
-        this.control = policy.control();
         this.caller = control.join(() -> time.after(0, this::pump));
-        this.capacity = policy.capacity();
+        this.capacity = capacity;
         this.recorder = recorder;
     }
 
     /** Begins now and goes on for ever. */
     void begin() {
         tick();
-    }
-
-    int limit() {
-        return control.limit();
     }
 
     private void tick() {
@@ -94,9 +92,15 @@ final class SimulatedClient {
         time.after(VirtualTime.nanosOf(FLUSH_SECONDS), this::tick);
     }
 
-    /** Close enough to Poisson's distribution for more than a handful of rows. */
     private int poisson(double mean) {
-        return (int) Math.max(0, Math.round(mean + Math.sqrt(mean) * random.nextGaussian()));
+        if (mean > ENOUGH_FOR_A_BELL) {
+            return (int) Math.max(0, Math.round(mean + Math.sqrt(mean) * random.nextGaussian()));
+        }
+        int events = -1;
+        for (double left = 1, end = Math.exp(-mean); left > end; events++) {
+            left *= random.nextDouble();
+        }
+        return events;
     }
 
     private void pump() {

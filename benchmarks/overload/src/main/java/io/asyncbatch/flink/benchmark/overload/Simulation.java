@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.benchmark.overload;
 
+import io.asyncbatch.flink.limit.BackendControl;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,6 +16,7 @@ public final class Simulation {
     private final VirtualTime time = new VirtualTime();
     private final Trace trace;
     private final SimulatedBackend backend;
+    private final List<BackendControl> controls = new ArrayList<>();
     private final List<SimulatedClient> clients = new ArrayList<>();
     private final List<Recorder> recorders = new ArrayList<>();
 
@@ -45,10 +47,14 @@ public final class Simulation {
             long[] rowsOfClients,
             double oldestHeldSeconds) {}
 
-    private Simulation(Trace trace, BackendModel model, Policy policy, long seed) {
+    private Simulation(
+            Trace trace, BackendModel model, int clientsOfAControl, Policy policy, long seed) {
         this.trace = trace;
         this.backend = new SimulatedBackend(time, model, seed);
         for (int i = 0; i < trace.clients(); i++) {
+            if (i % clientsOfAControl == 0) {
+                controls.add(policy.control());
+            }
             Recorder recorder = new Recorder(trace);
             SimulatedClient client =
                     new SimulatedClient(
@@ -56,7 +62,8 @@ public final class Simulation {
                             backend,
                             trace,
                             model.bestRowsPerSecond() / trace.clients(),
-                            policy,
+                            controls.get(controls.size() - 1),
+                            policy.capacity(),
                             recorder,
                             LATENCY_SEED * seed + i + 1);
             recorders.add(recorder);
@@ -66,9 +73,23 @@ public final class Simulation {
         schedule();
     }
 
-    /** The same arguments give the same outcome. */
+    /** One server, and clients that know nothing of each other. */
     public static Outcome run(Trace trace, Policy policy, long seed) {
-        Simulation simulation = new Simulation(trace, BackendModel.GPU, policy, seed);
+        return run(trace, 1, 1, policy, seed);
+    }
+
+    /**
+     * The same arguments give the same outcome.
+     *
+     * @param servers behind one load balancer
+     * @param clientsOfAControl neighbours among the clients that share what the policy decides, as
+     *     the subtasks of a TaskManager do that name the same backend
+     */
+    public static Outcome run(
+            Trace trace, int servers, int clientsOfAControl, Policy policy, long seed) {
+        Simulation simulation =
+                new Simulation(
+                        trace, BackendModel.GPU.times(servers), clientsOfAControl, policy, seed);
         simulation.time.runUntil(trace.seconds());
         return simulation.outcome();
     }
@@ -103,8 +124,10 @@ public final class Simulation {
     }
 
     private void sampleLimits() {
-        for (int i = 0; i < clients.size(); i++) {
-            recorders.get(i).limit(time.seconds(), clients.get(i).limit());
+        // In the record of one of them, since it is of all that share it.
+        int clientsOfAControl = clients.size() / controls.size();
+        for (int i = 0; i < controls.size(); i++) {
+            recorders.get(i * clientsOfAControl).limit(time.seconds(), controls.get(i).limit());
         }
         time.after(VirtualTime.nanosOf(LIMIT_SAMPLE_SECONDS), this::sampleLimits);
     }

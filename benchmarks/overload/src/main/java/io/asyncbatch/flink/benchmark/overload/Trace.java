@@ -111,6 +111,24 @@ public record Trace(
                 List.of());
     }
 
+    /**
+     * Many clients that begin within a second.
+     *
+     * @param load as in {@link Phase}
+     */
+    public static Trace fleet(int clients, double load) {
+        return new Trace(
+                "load " + load,
+                clients,
+                1.0 / clients,
+                60,
+                120,
+                List.of(new Phase(0, load, 1)),
+                List.of(),
+                List.of(),
+                List.of());
+    }
+
     /** The six that peers are compared on. */
     public static List<Trace> all() {
         return List.of(steady(), loadSteps(), slowDown(), outage(), noisyNeighbour(), sharing(4));
