@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List
 
 import psutil
 from local_job import LocalJob, RunningJob, discarding_sink
-from pyflink.common import Time, Types
+from pyflink.common import Time
 from pyflink.datastream import DataStream
 from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
 
@@ -35,7 +35,7 @@ class Never(AsyncBatchFunction):  # type: ignore[type-arg]
         self._reached = reached
 
     async def async_invoke_batch(self, inputs: List[Any]) -> List[Any]:
-        pathlib.Path(self._reached).touch()
+        await asyncio.to_thread(pathlib.Path(self._reached).touch)
         await asyncio.sleep(3600)
         return inputs
 
