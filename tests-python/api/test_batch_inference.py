@@ -11,11 +11,15 @@ from pyflink_async_batch import (
     AsyncBatchError,
     BatchCodec,
     BatchInference,
+    BatchInferenceCollector,
     BatchInferenceOptions,
+    BatchInferenceSubmitter,
     FunctionNotPicklableError,
     InvalidFunctionError,
     InvalidOptionError,
     InvalidOptionTypeError,
+    RequestCodec,
+    ResultCodec,
 )
 
 ENDPOINT = "https://api.example/v1"
@@ -43,6 +47,38 @@ def apply(**changes: Any) -> Any:
         **changes,
     }
     return BatchInference.apply(**arguments)
+
+
+class Ask(RequestCodec[str]):
+    def request(self, value: str) -> Any:
+        return {"text": value}
+
+
+class Answer(ResultCodec[str]):
+    def result(self, custom_id: str, response: Any) -> str:
+        return str(response["text"])
+
+
+def submit(**changes: Any) -> Any:
+    environment = StreamExecutionEnvironment.get_execution_environment()
+    arguments = {
+        "data_stream": environment.from_collection(["a"], Types.STRING()),
+        "codec": Ask(),
+        "options": BatchInferenceOptions(ENDPOINT),
+        **changes,
+    }
+    return BatchInferenceSubmitter.apply(**arguments)
+
+
+def collect(**changes: Any) -> Any:
+    environment = StreamExecutionEnvironment.get_execution_environment()
+    arguments = {
+        "data_stream": environment.from_collection(["{}"], Types.STRING()),
+        "codec": Answer(),
+        "options": BatchInferenceOptions(ENDPOINT),
+        **changes,
+    }
+    return BatchInferenceCollector.apply(**arguments)
 
 
 def test_what_is_left_out_is_left_to_java() -> None:
@@ -158,6 +194,76 @@ def test_arguments_that_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         apply(**changes)
+
+
+@pytest.mark.parametrize(
+    ("call", "options", "message"),
+    [
+        (apply, {"results_topic": "t"}, "results_topic means nothing to batch inference"),
+        (submit, {"max_wait": timedelta(hours=1)}, "max_wait means nothing to a submitter"),
+        (submit, {"max_result_bytes": 5}, "max_result_bytes means nothing to a submitter"),
+        (submit, {"results_topic": "a topic"}, "results_topic must be a topic's name"),
+        (collect, {"batch_size": 5}, "batch_size means nothing to a collector"),
+        (collect, {"fill_time": timedelta(hours=1)}, "fill_time means nothing to a collector"),
+        (collect, {"max_resubmissions": 1}, "max_resubmissions means nothing to a collector"),
+        (collect, {"results_topic": "t"}, "results_topic means nothing to a collector"),
+        (
+            collect,
+            {"submit_after_checkpoint": False},
+            "submit_after_checkpoint means nothing to a collector",
+        ),
+    ],
+)
+def test_options_that_would_be_set_in_vain_are_refused(
+    call: Callable[..., Any], options: Any, message: str
+) -> None:
+    with pytest.raises(InvalidFunctionError) as raised:
+        call(options=BatchInferenceOptions(ENDPOINT, **options))
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "error", "message"),
+    [
+        (submit, {"data_stream": []}, InvalidOptionTypeError, "data_stream must be"),
+        (submit, {"codec": Answer()}, InvalidFunctionError, "subclass of .*RequestCodec"),
+        (submit, {"options": None}, InvalidOptionTypeError, "options must be"),
+        (submit, {"name": 3}, InvalidOptionTypeError, "name must be"),
+        (collect, {"codec": Echo()}, InvalidFunctionError, "subclass of .*ResultCodec"),
+        (collect, {"codec": Answer}, InvalidFunctionError, "got the class"),
+        (collect, {"options": {}}, InvalidOptionTypeError, "options must be"),
+        (collect, {"output_type": int}, InvalidOptionTypeError, "output_type must be"),
+    ],
+)
+def test_arguments_of_two_jobs_that_are_refused(
+    call: Callable[..., Any], changes: Any, error: "type[AsyncBatchError]", message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(**changes)
+
+
+def test_a_collector_takes_strings_keyed_or_not() -> None:
+    environment = StreamExecutionEnvironment.get_execution_environment()
+    strings = environment.from_collection(["{}"], Types.STRING())
+    with pytest.raises(InvalidOptionTypeError, match=r"data_stream's type must be Types.STRING"):
+        collect(data_stream=environment.from_collection([1], Types.LONG()))
+    with pytest.raises(InvalidOptionTypeError, match=r"data_stream's type must be Types.STRING"):
+        collect(data_stream=strings.map(lambda batch: batch))
+    assert collect(data_stream=strings.key_by(lambda batch: batch[0])) is not None
+
+
+def test_a_submitter_takes_the_codec_of_both_ways_and_gives_strings() -> None:
+    batches = submit(codec=Echo(), options=BatchInferenceOptions(ENDPOINT, results_topic="results"))
+    assert batches.get_type() == Types.STRING()
+
+
+def test_results_come_with_their_request() -> None:
+    assert collect(output_type=Types.LONG()).get_type().get_field_names() == [
+        "batch_id",
+        "custom_id",
+        "results_topic",
+        "result",
+    ]
 
 
 def test_a_codec_that_cannot_travel_is_refused() -> None:

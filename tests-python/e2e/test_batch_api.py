@@ -1,62 +1,18 @@
 """Elements through a Batch API, with the codec in Python and the operator in Java."""
 
-import sys
-import threading
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 from py4j.protocol import Py4JJavaError
 from pyflink.common import Row, Types
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink_async_batch import BatchCodec, BatchInference, BatchInferenceOptions
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
-
-import batch_api_stub as stub
+from pyflink_async_batch import BatchCodec, BatchInference
 
 # The codec runs in functions of PyFlink's own. Those need, in the JVM, an environment whose 'bin'
 # is on the PATH, which is not this package's doing.
 pytestmark = pytest.mark.process_mode
 
 ROWS = 25
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Any]]:
-    """Starts stubs, and ends them with the test."""
-    servers = []
-
-    def started(**options: Any) -> Any:
-        server = stub.serve(seconds=0.05, **options)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        return server
-
-    yield started
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> Callable[..., BatchInferenceOptions]:
-    def made(server: Any, **more: Any) -> BatchInferenceOptions:
-        simple = more.get("api_shape") == "simple"
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-        return BatchInferenceOptions(
-            address if simple else address + "/v1",
-            batch_size=10,
-            fill_time=timedelta(milliseconds=200),
-            poll_interval=timedelta(milliseconds=20),
-            retry_delay=timedelta(milliseconds=5),
-            local_dir=str(tmp_path / "batches"),
-            **more,
-        )
-
-    return made
 
 
 class Judge(BatchCodec[Any, Row]):
@@ -85,15 +41,17 @@ class Faulty(BatchCodec[int, int]):
 
 
 def test_elements_come_back_with_their_own_results(
-    environment: StreamExecutionEnvironment, start: Callable[..., Any], options: Any
+    environment: StreamExecutionEnvironment,
+    start_batch_api: Callable[..., Any],
+    batch_api_options: Any,
 ) -> None:
-    server = start()
+    server = start_batch_api()
     row_type = Types.ROW_NAMED(["id", "text"], [Types.LONG(), Types.STRING()])
     rows = [Row(number, f"grüße {number}\n") for number in range(ROWS)]
     judged = BatchInference.apply(
         environment.from_collection(rows, row_type).key_by(lambda row: row.id % 2),
         Judge(),
-        options(server),
+        batch_api_options(server),
         output_type=Types.ROW([Types.LONG(), Types.STRING()]),
     )
     with judged.execute_and_collect() as collected:
@@ -103,13 +61,15 @@ def test_elements_come_back_with_their_own_results(
 
 
 def test_what_fails_is_put_aside_with_its_element(
-    environment: StreamExecutionEnvironment, start: Callable[..., Any], options: Any
+    environment: StreamExecutionEnvironment,
+    start_batch_api: Callable[..., Any],
+    batch_api_options: Any,
 ) -> None:
-    server = start(faults={"partial": 1.0})
+    server = start_batch_api(faults={"partial": 1.0})
     results = BatchInference.apply(
         environment.from_collection(list(range(10)), Types.LONG()),
         Faulty(),
-        options(
+        batch_api_options(
             server, request_url="/v1/embeddings", on_failure="side_output", max_resubmissions=0
         ),
         output_type=Types.LONG(),
@@ -136,13 +96,16 @@ def test_what_fails_is_put_aside_with_its_element(
 
 @pytest.mark.parametrize("which", ["three is refused", "four has no result"])
 def test_or_fails_the_job_with_pythons_traceback(
-    environment: StreamExecutionEnvironment, start: Callable[..., Any], options: Any, which: str
+    environment: StreamExecutionEnvironment,
+    start_batch_api: Callable[..., Any],
+    batch_api_options: Any,
+    which: str,
 ) -> None:
     numbers = [3] if "three" in which else [4]
     results = BatchInference.apply(
         environment.from_collection(numbers, Types.LONG()),
         Faulty(),
-        options(start(), api_shape="simple"),
+        batch_api_options(start_batch_api(), api_shape="simple"),
         output_type=Types.LONG(),
     )
     with pytest.raises(Py4JJavaError) as raised, results.execute_and_collect() as collected:

@@ -9,9 +9,18 @@ from pyflink_async_batch._graph.pyflink_version import require_supported_pyflink
 
 require_supported_pyflink()
 
-from pyflink_async_batch.batch_codec import BatchCodec, FailedRow  # noqa: E402
+from pyflink_async_batch.batch_codec import (  # noqa: E402
+    BatchCodec,
+    FailedRow,
+    RequestCodec,
+    RequestId,
+    ResultCodec,
+    SubmittedRow,
+)
+from pyflink_async_batch.batch_collector import BatchInferenceCollector  # noqa: E402
 from pyflink_async_batch.batch_inference import BatchInference  # noqa: E402
 from pyflink_async_batch.batch_options import BatchInferenceOptions  # noqa: E402
+from pyflink_async_batch.batch_submitter import BatchInferenceSubmitter  # noqa: E402
 from pyflink_async_batch.data_stream import AsyncDataStream  # noqa: E402
 from pyflink_async_batch.dead_letters import dead_letters_tag  # noqa: E402
 from pyflink_async_batch.errors import (  # noqa: E402
@@ -49,7 +58,9 @@ __all__ = [
     "AsyncDataStream",
     "BatchCodec",
     "BatchInference",
+    "BatchInferenceCollector",
     "BatchInferenceOptions",
+    "BatchInferenceSubmitter",
     "BatchTooLarge",
     "ColumnResults",
     "ExponentialBackoffRetryStrategy",
@@ -60,7 +71,11 @@ __all__ = [
     "InvalidFunctionError",
     "InvalidOptionError",
     "InvalidOptionTypeError",
+    "RequestCodec",
+    "RequestId",
+    "ResultCodec",
     "RowFailure",
+    "SubmittedRow",
     "TensorField",
     "UnsupportedEnvironmentError",
     "UnsupportedTableError",

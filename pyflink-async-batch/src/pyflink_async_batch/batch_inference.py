@@ -4,19 +4,18 @@ from typing import Optional, TypeVar
 
 from pyflink.common import TypeInformation, Types
 from pyflink.datastream import DataStream, OutputTag
-from pyflink.datastream.data_stream import KeyedStream
 
-from pyflink_async_batch._graph.batch_inference import add_batch_inference, require_batch_codec
-from pyflink_async_batch._graph.bundled_jar import add_bundled_jar
-from pyflink_async_batch._graph.execution_environment import (
-    default_to_this_interpreter,
-    environment_configuration,
-    require_usable_execution_mode,
+from pyflink_async_batch._graph.batch_arguments import (
+    require_codec,
+    require_options,
+    require_stream,
+    typed,
+    values_of,
 )
+from pyflink_async_batch._graph.batch_inference import add_batch_inference, prepare_environment
 from pyflink_async_batch._graph.function_payload import pickled_function
 from pyflink_async_batch.batch_codec import BatchCodec
 from pyflink_async_batch.batch_options import BatchInferenceOptions
-from pyflink_async_batch.errors import InvalidOptionTypeError
 from pyflink_async_batch.options import operator_name
 
 __all__ = ["BatchInference"]
@@ -67,32 +66,15 @@ class BatchInference:
                                  also a ``TypeError``, a ``ValueError`` or a ``RuntimeError``.
         """
         # Whatever can be refused is refused before the environment is touched.
-        if not isinstance(data_stream, DataStream):
-            raise InvalidOptionTypeError(
-                "data_stream", data_stream, "a pyflink.datastream.DataStream"
-            )
-        require_batch_codec(codec)
-        if not isinstance(options, BatchInferenceOptions):
-            raise InvalidOptionTypeError("options", options, "a BatchInferenceOptions")
-        if output_type is None:
-            output_type = Types.PICKLED_BYTE_ARRAY()
-        elif not isinstance(output_type, TypeInformation):
-            raise InvalidOptionTypeError(
-                "output_type", output_type, "None or a pyflink.common.TypeInformation"
-            )
+        require_stream(data_stream)
+        require_codec(codec, BatchCodec)
+        require_options(options)
+        output_type = typed(output_type)
         operator = _DEFAULT_NAME if name is None else operator_name(name)
         pickled_function(codec)
-        j_configuration = environment_configuration(
-            data_stream._j_data_stream.getExecutionEnvironment()
-        )
-        require_usable_execution_mode(j_configuration)
-        add_bundled_jar(j_configuration)
-        default_to_this_interpreter(j_configuration)
-        if isinstance(data_stream, KeyedStream):
-            # Its Java elements are pairs of a key and a value.
-            data_stream = data_stream._values()
+        prepare_environment(data_stream._j_data_stream.getExecutionEnvironment())
         return add_batch_inference(
-            data_stream,
+            values_of(data_stream),
             codec,
             options.configuration,
             output_type,

@@ -46,6 +46,8 @@ class BatchInferenceOptions:
                       needed; '/tmp/flink_batches'.
     :param submit_after_checkpoint: Whether a batch waits for a checkpoint that holds it, so that
                                     no failure can have it paid twice; by default it does.
+    :param results_topic: What a submitter tells the collector about where results are wanted: a
+                          topic's name. Of a submitter only; the others refuse it.
     :param request_timeout: Deadline of a call; a file's transfer has ten times as long; 1 minute.
     :param max_retries: How often a call that failed in passing is repeated; 10.
     :param retry_delay: Bound of the first delay between them, which doubles up to two minutes; 1 s.
@@ -76,6 +78,7 @@ class BatchInferenceOptions:
         batch_number: Optional[str] = None,
         local_dir: Optional[str] = None,
         submit_after_checkpoint: Optional[bool] = None,
+        results_topic: Optional[str] = None,
         request_timeout: Optional[DurationLike] = None,
         max_retries: Optional[int] = None,
         retry_delay: Optional[DurationLike] = None,
@@ -98,6 +101,7 @@ class BatchInferenceOptions:
             "ml.batch.submit.after-checkpoint": _flag(
                 "submit_after_checkpoint", submit_after_checkpoint
             ),
+            "ml.batch.results.topic": _text("results_topic", results_topic),
             "ml.batch.api.timeout": _millis("request_timeout", request_timeout),
             "ml.batch.api.max-retries": _natural("max_retries", max_retries),
             "ml.batch.api.retry-delay": _millis("retry_delay", retry_delay),

@@ -1,29 +1,29 @@
-"""What batch inference becomes: an operator in Java between two functions of PyFlink's own.
+"""What the calls for Batch APIs become: an operator in Java beside functions of PyFlink's own."""
 
-The functions run in PyFlink's workers. An element travels through the operator as bytes, beside its
-request or its response, so that Java needs to know nothing of its type.
-"""
-
-import inspect
-import json
 import re
-from collections.abc import Iterator
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
-import cloudpickle  # type: ignore[import-untyped, unused-ignore]
-from pyflink.common import Row, TypeInformation, Types
+from pyflink.common import TypeInformation, Types
 from pyflink.datastream import DataStream, OutputTag
-from pyflink.datastream.functions import MapFunction, ProcessFunction, RuntimeContext
 from pyflink.java_gateway import get_gateway
 
+from pyflink_async_batch._graph.batch_functions import (
+    CollectedResults,
+    Requests,
+    Results,
+    SubmissionOutputs,
+)
+from pyflink_async_batch._graph.bundled_jar import add_bundled_jar
+from pyflink_async_batch._graph.execution_environment import (
+    default_to_this_interpreter,
+    environment_configuration,
+    require_usable_execution_mode,
+)
 from pyflink_async_batch._graph.transformation import with_refusals_in_python
-from pyflink_async_batch.batch_codec import BatchCodec, FailedRow
-from pyflink_async_batch.errors import InvalidFunctionError, qualified_name
+from pyflink_async_batch.batch_codec import BatchCodec, RequestCodec, ResultCodec
+from pyflink_async_batch.errors import InvalidFunctionError
 
 _REFUSAL = "java.lang.IllegalArgumentException"
-
-#: As in Java.
-_MOST_CHARACTERS = 1_000
 
 #: Java's options under the names that they have in Python.
 _NAMES = {
@@ -34,6 +34,8 @@ _NAMES = {
     "ml.batch.max.wait": "max_wait",
     "ml.batch.max.jobs": "max_jobs",
     "ml.batch.max.resubmissions": "max_resubmissions",
+    "ml.batch.submit.after-checkpoint": "submit_after_checkpoint",
+    "ml.batch.results.topic": "results_topic",
     "ml.batch.api.request-url": "request_url",
     "ml.batch.api.timeout": "request_timeout",
     "ml.batch.api.max-retries": "max_retries",
@@ -43,22 +45,16 @@ _NAMES = {
 }
 
 
-def require_batch_codec(codec: Any) -> None:
-    """:raises InvalidFunctionError: It is no instance of a codec."""
-    if isinstance(codec, BatchCodec):
-        for method in ("request", "result"):
-            if inspect.iscoroutinefunction(getattr(codec, method)):
-                raise InvalidFunctionError(
-                    f"'{qualified_name(type(codec))}.{method}' must be a plain method, not an "
-                    "async one: it makes no calls, the operator does."
-                )
-        return
-    wanted = f"an instance of a subclass of {qualified_name(BatchCodec)}"
-    if isinstance(codec, type) and issubclass(codec, BatchCodec):
-        raise InvalidFunctionError(
-            f"codec must be {wanted}, got the class '{qualified_name(codec)}'."
-        )
-    raise InvalidFunctionError(f"codec must be {wanted}, got '{qualified_name(type(codec))}'.")
+def prepare_environment(j_environment: Any) -> None:
+    """
+    Has the environment's jobs carry the bundled jar, where the gateway finds the Java side too.
+
+    :raises UnsupportedEnvironmentError: Its execution mode cannot work here.
+    """
+    j_configuration = environment_configuration(j_environment)
+    require_usable_execution_mode(j_configuration)
+    add_bundled_jar(j_configuration)
+    default_to_this_interpreter(j_configuration)
 
 
 def add_batch_inference(
@@ -74,27 +70,108 @@ def add_batch_inference(
     :param failed_rows: Where elements go that fail for good; None if they fail the job.
     :raises InvalidFunctionError: Java refuses an option.
     """
-    requests = data_stream.map(
-        _Requests(codec, failed_rows is not None),
-        output_type=Types.ROW([_BYTES(), Types.STRING(), Types.STRING()]),
-    ).name(f"{name}: requests")
-    j_answered = with_refusals_in_python(
-        lambda: get_gateway().jvm.io.asyncbatch.flink.graph.PythonBatchInference.add(
-            requests._j_data_stream,
-            Types.ROW(
-                [_BYTES(), Types.STRING(), Types.STRING(), Types.STRING(), Types.INT()]
-            ).get_java_type_info(),
-            configuration,
-            name,
+    requests = _requests(data_stream, codec, failed_rows, name)
+    answers = Types.ROW([_BYTES(), Types.STRING(), Types.STRING(), Types.STRING(), Types.INT()])
+    answered = _added(
+        lambda j_graph: j_graph.PythonBatchInference.add(
+            requests._j_data_stream, answers.get_java_type_info(), configuration, name
+        )
+    )
+    return answered.process(Results(codec, failed_rows), output_type=output_type).name(
+        f"{name}: results"
+    )
+
+
+def add_batch_submission(
+    data_stream: DataStream,
+    codec: "RequestCodec[Any]",
+    configuration: Dict[str, str],
+    submitted_rows: OutputTag,
+    failed_rows: Optional[OutputTag],
+    name: str,
+) -> DataStream:
+    """
+    :param configuration: The options, by their names in a configuration of Flink's.
+    :param submitted_rows: Where elements go that the provider has.
+    :param failed_rows: Where elements go that it does not take; None if they fail the job.
+    :raises InvalidFunctionError: Java refuses an option.
+    """
+    requests = _requests(data_stream, codec, failed_rows, name)
+    outputs = Types.ROW(
+        [
+            Types.STRING(),
+            _BYTES(),
+            Types.STRING(),
+            Types.STRING(),
+            Types.STRING(),
+            Types.INT(),
+        ]
+    )
+    submitted = _added(
+        lambda j_graph: j_graph.PythonBatchSubmission.add(
+            requests._j_data_stream, outputs.get_java_type_info(), configuration, name
+        )
+    )
+    return submitted.process(
+        SubmissionOutputs(submitted_rows, failed_rows), output_type=Types.STRING()
+    ).name(f"{name}: outputs")
+
+
+def add_batch_collection(
+    batches: DataStream,
+    codec: "ResultCodec[Any]",
+    configuration: Dict[str, str],
+    result_type: TypeInformation,
+    failed_requests: Optional[OutputTag],
+    name: str,
+) -> DataStream:
+    """
+    :param batches: Strings.
+    :param configuration: The options, by their names in a configuration of Flink's.
+    :param failed_requests: Where requests go that have no result; None if they fail the job.
+    :raises InvalidFunctionError: Java refuses an option.
+    """
+    outputs = Types.ROW([Types.STRING()] * 6 + [Types.INT()])
+    collected = _added(
+        lambda j_graph: j_graph.PythonBatchCollection.add(
+            batches._j_data_stream, outputs.get_java_type_info(), configuration, name
+        )
+    )
+    return collected.process(
+        CollectedResults(codec, failed_requests),
+        output_type=Types.ROW_NAMED(
+            ["batch_id", "custom_id", "results_topic", "result"],
+            [Types.STRING(), Types.STRING(), Types.STRING(), result_type],
         ),
+    ).name(f"{name}: results")
+
+
+def with_option_names(call: Callable[[], Any]) -> Any:
+    """
+    :raises InvalidFunctionError: Java refuses an option, which has its name of Python then.
+    """
+    return with_refusals_in_python(
+        call,
         [_REFUSAL],
         lambda reason: InvalidFunctionError("BatchInferenceOptions: " + _in_snake_case(reason)),
     )
-    return (
-        DataStream(j_answered)
-        .process(_Results(codec, failed_rows), output_type=output_type)
-        .name(f"{name}: results")
-    )
+
+
+def _requests(
+    data_stream: DataStream,
+    codec: "RequestCodec[Any]",
+    failed_rows: Optional[OutputTag],
+    name: str,
+) -> DataStream:
+    return data_stream.map(
+        Requests(codec, failed_rows is not None),
+        output_type=Types.ROW([_BYTES(), Types.STRING(), Types.STRING()]),
+    ).name(f"{name}: requests")
+
+
+def _added(add: Callable[[Any], Any]) -> DataStream:
+    j_graph = get_gateway().jvm.io.asyncbatch.flink.graph
+    return DataStream(with_option_names(lambda: add(j_graph)))
 
 
 def _BYTES() -> TypeInformation:  # noqa: N802
@@ -103,62 +180,3 @@ def _BYTES() -> TypeInformation:  # noqa: N802
 
 def _in_snake_case(reason: str) -> str:
     return re.sub(r"[a-z][\w.-]*", lambda word: _NAMES.get(word[0], word[0]), reason)
-
-
-class _Requests(MapFunction):  # type: ignore[misc]
-    """Makes of an element a row of its bytes, its request, and why there is none."""
-
-    def __init__(self, codec: "BatchCodec[Any, Any]", puts_aside: bool) -> None:
-        self._codec = codec
-        self._puts_aside = puts_aside
-
-    def open(self, runtime_context: RuntimeContext) -> None:
-        self._codec.open(runtime_context)
-
-    def close(self) -> None:
-        self._codec.close()
-
-    def map(self, value: Any) -> Row:
-        request = refusal = None
-        try:
-            request = json.dumps(self._codec.request(value), allow_nan=False)
-        except Exception as e:
-            if not self._puts_aside:
-                raise
-            refusal = _told(e)
-        return Row(cloudpickle.dumps(value), request, refusal)
-
-
-class _Results(ProcessFunction):  # type: ignore[misc]
-    """Makes results of responses, and failed rows of what has none."""
-
-    def __init__(self, codec: "BatchCodec[Any, Any]", failed_rows: Optional[OutputTag]) -> None:
-        self._codec = codec
-        self._failed_rows = failed_rows
-
-    def open(self, runtime_context: RuntimeContext) -> None:
-        self._codec.open(runtime_context)
-
-    def close(self) -> None:
-        self._codec.close()
-
-    def process_element(self, row: Row, ctx: ProcessFunction.Context) -> Iterator[Any]:
-        # The job's own elements, as PyFlink's pickled types are.
-        element, response, code, message, attempts = row
-        value = cloudpickle.loads(bytes(element))
-        if response is None:
-            yield self._failed_rows, FailedRow(value, code, message, attempts)
-            return
-        try:
-            result = self._codec.result(value, json.loads(response))
-        except Exception as e:
-            if self._failed_rows is None:
-                raise
-            failed = FailedRow(value, "result_refused", _told(e), None)
-            yield self._failed_rows, failed
-            return
-        yield result
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:_MOST_CHARACTERS]

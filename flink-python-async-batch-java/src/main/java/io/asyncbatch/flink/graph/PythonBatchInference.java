@@ -20,19 +20,12 @@ import org.apache.flink.types.Row;
 @Internal
 public final class PythonBatchInference {
 
-    /** Fields of what comes from Python. */
-    private static final int ELEMENT = 0;
-
-    private static final int REQUEST = 1;
-    private static final int REFUSAL = 2;
-
     private PythonBatchInference() {}
 
     /**
      * Adds the operator to the job.
      *
-     * @param requests rows of an element in Python's bytes, its request, and, where there is none,
-     *     why
+     * @param requests as {@link RequestsOfPython} takes them
      * @param outputType of rows of the element, its response, and, where there is none, a code, a
      *     message and the number of submissions
      * @param options by their names in a configuration
@@ -48,7 +41,7 @@ public final class PythonBatchInference {
         BatchInferenceOptions checked =
                 BatchInferenceOptions.fromConfiguration(Configuration.fromMap(options));
         SingleOutputStreamOperator<Row> answered =
-                BatchInference.apply(requests, new RequestsOfPython(), outputType, checked)
+                BatchInference.apply(requests, new ResponsesForPython(), outputType, checked)
                         .name(name);
         if (checked.get(BatchInferenceOptions.ON_FAILURE) == BatchInferenceOptions.OnFailure.FAIL) {
             return answered;
@@ -59,23 +52,20 @@ public final class PythonBatchInference {
                         .name(name + ": failed rows"));
     }
 
-    /** Hands on what Python has made, and was right or wrong about. */
-    private static final class RequestsOfPython implements BatchCodec<Row, Row> {
+    private static final class ResponsesForPython implements BatchCodec<Row, Row> {
 
         private static final long serialVersionUID = 1L;
 
+        private final RequestsOfPython requests = new RequestsOfPython();
+
         @Override
-        public String request(Row row) throws RequestRefusedException {
-            String refusal = row.<String>getFieldAs(REFUSAL);
-            if (refusal != null) {
-                throw new RequestRefusedException(refusal);
-            }
-            return row.getFieldAs(REQUEST);
+        public String request(Row row) throws Exception {
+            return requests.request(row);
         }
 
         @Override
         public Row result(Row row, String response) {
-            return Row.of(row.getField(ELEMENT), response, null, null, null);
+            return Row.of(row.getField(RequestsOfPython.ELEMENT), response, null, null, null);
         }
     }
 
@@ -86,26 +76,11 @@ public final class PythonBatchInference {
         @Override
         public Row map(FailedRow<Row> failed) {
             return Row.of(
-                    failed.row.getField(ELEMENT),
+                    failed.row.getField(RequestsOfPython.ELEMENT),
                     null,
                     failed.code,
                     failed.message,
                     failed.attempts);
-        }
-    }
-
-    /** What Python has said, without the name of a Java class before it. */
-    private static final class RequestRefusedException extends Exception {
-
-        private static final long serialVersionUID = 1L;
-
-        RequestRefusedException(String reason) {
-            super(reason);
-        }
-
-        @Override
-        public String toString() {
-            return getMessage();
         }
     }
 }
