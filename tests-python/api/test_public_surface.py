@@ -82,6 +82,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "retry_strategy",
         "sidecar_function",
         "table",
+        "table_batch_inference",
         "tensors",
     ],
 )

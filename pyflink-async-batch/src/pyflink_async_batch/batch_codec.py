@@ -8,6 +8,9 @@ from pyflink.datastream.functions import RuntimeContext
 
 __all__ = ["BatchCodec", "FailedRow", "RequestCodec", "RequestId", "ResultCodec", "SubmittedRow"]
 
+#: As in Java.
+_MOST_CHARACTERS = 1_000
+
 IN = TypeVar("IN")
 OUT = TypeVar("OUT")
 
@@ -132,3 +135,8 @@ class FailedRow(Generic[IN]):
     code: str
     message: str
     attempts: Optional[int]
+
+
+def told(error: Exception) -> str:
+    """What a failed row's message says of an exception of a codec's."""
+    return f"{type(error).__name__}: {error}"[:_MOST_CHARACTERS]

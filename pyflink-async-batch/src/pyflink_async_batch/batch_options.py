@@ -1,5 +1,6 @@
 """The options of batch inference, under the names that they have in Python."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
@@ -10,6 +11,35 @@ __all__ = ["BatchInferenceOptions"]
 
 _MAX_JAVA_INT = 2**31 - 1
 _MAX_JAVA_LONG = 2**63 - 1
+
+#: The options by their names in a configuration of Flink's.
+_KEYS = frozenset(
+    {
+        "ml.batch.enabled",
+        "ml.batch.api.endpoint",
+        "ml.batch.size",
+        "ml.batch.fill.time",
+        "ml.batch.poll.interval",
+        "ml.batch.max.wait",
+        "ml.batch.max.jobs",
+        "ml.batch.max.resubmissions",
+        "ml.batch.on.failure",
+        "ml.batch.api.shape",
+        "ml.batch.api.request-url",
+        "batch_number",
+        "ml.batch.local.dir",
+        "ml.batch.submit.after-checkpoint",
+        "ml.batch.results.topic",
+        "ml.batch.api.timeout",
+        "ml.batch.api.max-retries",
+        "ml.batch.api.retry-delay",
+        "ml.batch.api.max-result-size",
+        "ml.batch.api-key.env",
+        "ml.batch.api-key.file",
+    }
+)
+_PREFIX = "ml.batch."
+_API_KEY = "ml.batch.api-key"
 
 
 @dataclass(frozen=True, init=False)
@@ -114,10 +144,48 @@ class BatchInferenceOptions:
         configuration["ml.batch.api.endpoint"] = _required_text("endpoint", endpoint)
         object.__setattr__(self, "configuration", configuration)
 
+    @classmethod
+    def from_configuration(cls, configuration: Mapping[str, str]) -> "BatchInferenceOptions":
+        """
+        Takes the options of a configuration, under the names that they have there.
+
+        ::
+
+            >>> BatchInferenceOptions.from_configuration({
+            ...     "ml.batch.enabled": "true",
+            ...     "ml.batch.api.endpoint": "https://api.openai.com/v1",
+            ...     "ml.batch.size": "5000"})
+
+        :param configuration: Of a job or a session; what is about something else is left alone. The
+                              values are read, and refused where they are wrong, when the options
+                              are used; ``ml.batch.enabled`` must be true then.
+        :raises InvalidOptionError: It has an ``ml.batch`` option that there is not, or the key
+                                    itself, which does not belong into what is stored and shown.
+        :raises InvalidOptionTypeError: It is no mapping from str to str.
+        """
+        if not isinstance(configuration, Mapping):
+            raise InvalidOptionTypeError("configuration", configuration, "a mapping of str to str")
+        taken: Dict[str, str] = {}
+        for key, value in configuration.items():
+            if key in _KEYS:
+                if not isinstance(value, str):
+                    raise InvalidOptionTypeError(key, value, "a str")
+                taken[key] = value
+            elif key == _API_KEY:
+                raise InvalidOptionError(
+                    key, "...", "in the TaskManagers' configuration; see ml.batch.api-key.env"
+                )
+            elif isinstance(key, str) and key.startswith(_PREFIX):
+                known = ", ".join(sorted(_KEYS))
+                raise InvalidOptionError("configuration", key, f"of the options {known}")
+        options = cls.__new__(cls)
+        object.__setattr__(options, "configuration", taken)
+        return options
+
     @property
     def puts_failures_aside(self) -> bool:
         """Whether elements that fail for good go to the side output."""
-        return self.configuration.get("ml.batch.on.failure") == "side_output"
+        return self.configuration.get("ml.batch.on.failure", "").upper() == "SIDE_OUTPUT"
 
     def __hash__(self) -> int:
         return hash(frozenset(self.configuration.items()))

@@ -24,6 +24,7 @@ from pyflink_async_batch._graph.table_transformation import (
     j_result_type,
     j_rows,
     require_columns,
+    require_table_and_columns,
     table_of,
 )
 from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
@@ -40,8 +41,9 @@ from pyflink_async_batch.options import (
     WorkerRestart,
 )
 from pyflink_async_batch.resources import GpuResources
+from pyflink_async_batch.table_batch_inference import batch_inference
 
-__all__ = ["AsyncBatchUdf", "async_batch_udf", "use_async_batch_models"]
+__all__ = ["AsyncBatchUdf", "async_batch_udf", "batch_inference", "use_async_batch_models"]
 
 Coroutine = Callable[[list[Any]], Awaitable[list[Any]]]
 Decorated = Union["AsyncBatchFunction[Any, Any]", type, Coroutine]
@@ -81,7 +83,7 @@ class AsyncBatchUdf:
         :return: A table with the columns of the input, and those of the result after them.
         :raises AsyncBatchError: The table, a column or the environment is not accepted.
         """
-        self._require_callable_with(table, columns)
+        require_table_and_columns(table, columns)
         positions = require_columns(table, columns, self._result_columns())
         j_configuration = environment_configuration(table._t_env._get_j_env())
         require_execution_mode_for(self._options, j_configuration)
@@ -106,15 +108,6 @@ class AsyncBatchUdf:
         if self._result_name is None:
             return list(self._result_type.names)
         return [self._result_name]
-
-    @staticmethod
-    def _require_callable_with(table: Any, columns: Sequence[Any]) -> None:
-        if not isinstance(table, Table) or not isinstance(table._t_env, StreamTableEnvironment):
-            raise InvalidOptionTypeError(
-                "table", table, "a pyflink.table.Table of a StreamTableEnvironment"
-            )
-        if not columns or not all(isinstance(column, str) for column in columns):
-            raise InvalidOptionTypeError("columns", columns, "names of columns, at least one")
 
 
 def async_batch_udf(

@@ -20,10 +20,8 @@ from pyflink_async_batch.batch_codec import (
     RequestId,
     ResultCodec,
     SubmittedRow,
+    told,
 )
-
-#: As in Java.
-_MOST_CHARACTERS = 1_000
 
 
 class Requests(MapFunction):  # type: ignore[misc]
@@ -46,7 +44,7 @@ class Requests(MapFunction):  # type: ignore[misc]
         except Exception as e:
             if not self._puts_aside:
                 raise
-            refusal = _told(e)
+            refusal = told(e)
         return Row(cloudpickle.dumps(value), request, refusal)
 
 
@@ -131,8 +129,4 @@ def _element(pickled: Any) -> Any:
 
 
 def _refused(value: Any, error: Exception) -> "FailedRow[Any]":
-    return FailedRow(value, "result_refused", _told(error), None)
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:_MOST_CHARACTERS]
+    return FailedRow(value, "result_refused", told(error), None)

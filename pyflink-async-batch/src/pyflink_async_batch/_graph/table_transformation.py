@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from pyflink.java_gateway import get_gateway
-from pyflink.table import Table
+from pyflink.table import StreamTableEnvironment, Table
 from pyflink.util.exceptions import TableException
 
 from pyflink_async_batch._graph.transformation import with_refusals_in_python
-from pyflink_async_batch.errors import UnsupportedTableError
+from pyflink_async_batch.errors import InvalidOptionTypeError, UnsupportedTableError
 
 _REFUSALS = ("org.apache.flink.table.api.ValidationException",)
+
+
+def require_table_and_columns(table: Any, columns: Sequence[Any]) -> None:
+    """:raises InvalidOptionTypeError: It is no table that can become a stream, or they no names."""
+    if not isinstance(table, Table) or not isinstance(table._t_env, StreamTableEnvironment):
+        raise InvalidOptionTypeError(
+            "table", table, "a pyflink.table.Table of a StreamTableEnvironment"
+        )
+    if not columns or not all(isinstance(column, str) for column in columns):
+        raise InvalidOptionTypeError("columns", columns, "names of columns, at least one")
 
 
 def require_columns(table: Table, columns: Sequence[str], result_names: Sequence[str]) -> list[int]:
@@ -37,7 +47,7 @@ def j_rows(table: Table) -> Any:
     :raises UnsupportedTableError: The table updates or deletes rows, or has a column whose values
                                    do not travel to a worker.
     """
-    return _refusing(lambda: _j_streams().rows(table._t_env._j_tenv, table._j_table))
+    return refusing(lambda: _j_streams().rows(table._t_env._j_tenv, table._j_table))
 
 
 def j_result_type(j_data_type: Any) -> Any:
@@ -45,22 +55,31 @@ def j_result_type(j_data_type: Any) -> Any:
     :return: The Java type information of what the function returns.
     :raises UnsupportedTableError: Values of that type do not travel from a worker.
     """
-    return _refusing(lambda: _j_streams().resultType(j_data_type))
+    return refusing(lambda: _j_streams().resultType(j_data_type))
 
 
-def j_join(positions: Sequence[int], result_name: Optional[str]) -> Any:
-    """What the function takes of a row, and where its result goes."""
+def j_join(
+    positions: Sequence[int], result_name: Optional[str], most_kept: Optional[int] = None
+) -> Any:
+    """
+    What the function takes of a row, and where its result goes.
+
+    :param most_kept: How many of the row's columns stay, from the first; None for all.
+    """
     gateway = get_gateway()
     j_positions = gateway.jvm.java.util.ArrayList()
     for position in positions:
         j_positions.add(position)
-    return gateway.jvm.io.asyncbatch.flink.table.stream.RowJoin(j_positions, result_name)
+    j_join_class = gateway.jvm.io.asyncbatch.flink.table.stream.RowJoin
+    if most_kept is None:
+        return j_join_class(j_positions, result_name)
+    return j_join_class(j_positions, result_name, most_kept)
 
 
 def table_of(j_results: Any, table: Table, j_data_type: Any, result_name: Optional[str]) -> Table:
     """The results as a table: the columns of the input, and those of the result."""
     return Table(
-        _refusing(
+        refusing(
             lambda: _j_streams().table(
                 table._t_env._j_tenv, j_results, table._j_table, j_data_type, result_name
             )
@@ -69,7 +88,8 @@ def table_of(j_results: Any, table: Table, j_data_type: Any, result_name: Option
     )
 
 
-def _refusing(call: Callable[[], Any]) -> Any:
+def refusing(call: Callable[[], Any]) -> Any:
+    """:raises UnsupportedTableError: Flink or the Java side refuses the table or a type."""
     try:
         return with_refusals_in_python(call, _REFUSALS, UnsupportedTableError)
     except TableException as e:

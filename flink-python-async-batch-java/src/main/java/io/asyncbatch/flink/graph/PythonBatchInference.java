@@ -4,6 +4,7 @@ import io.asyncbatch.flink.batchapi.BatchCodec;
 import io.asyncbatch.flink.batchapi.BatchInference;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions;
 import io.asyncbatch.flink.batchapi.FailedRow;
+import io.asyncbatch.flink.table.stream.RequestColumn;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.functions.MapFunction;
@@ -25,7 +26,7 @@ public final class PythonBatchInference {
     /**
      * Adds the operator to the job.
      *
-     * @param requests as {@link RequestsOfPython} takes them
+     * @param requests see {@link RequestsOfPython}
      * @param outputType of rows of the element, its response, and, where there is none, a code, a
      *     message and the number of submissions
      * @param options by their names in a configuration
@@ -56,7 +57,7 @@ public final class PythonBatchInference {
 
         private static final long serialVersionUID = 1L;
 
-        private final RequestsOfPython requests = new RequestsOfPython();
+        private final RequestColumn requests = RequestsOfPython.codec();
 
         @Override
         public String request(Row row) throws Exception {

@@ -30,7 +30,7 @@ public final class PythonBatchSubmission {
     /**
      * Adds the operator to the job.
      *
-     * @param requests as {@link RequestsOfPython} takes them
+     * @param requests see {@link RequestsOfPython}
      * @param outputType of rows of a batch, as {@link SubmittedBatchSchema} writes it, or else an
      *     element, with its {@code custom_id} or with a code, a message and the number of
      *     submissions
@@ -47,7 +47,8 @@ public final class PythonBatchSubmission {
         BatchInferenceOptions checked =
                 BatchInferenceOptions.fromConfiguration(Configuration.fromMap(options));
         SingleOutputStreamOperator<SubmittedBatch> submitted =
-                BatchInferenceSubmitter.apply(requests, new RequestsOfPython(), checked).name(name);
+                BatchInferenceSubmitter.apply(requests, RequestsOfPython.codec(), checked)
+                        .name(name);
         DataStream<Row> told =
                 submitted
                         .map(new Batches(), outputType)

@@ -264,7 +264,8 @@ class SidecarSqlITCase {
         tables.executeSql("CREATE TEMPORARY VIEW texts AS SELECT 'a' AS t");
         assertRefused(
                 "SELECT * FROM ML_PREDICT(TABLE texts, MODEL b, DESCRIPTOR(t))",
-                "io.asyncbatch.flink.batchapi.BatchInference");
+                "Call io.asyncbatch.flink.table.TableBatchInference.apply, or in Python"
+                        + " pyflink_async_batch.table.batch_inference");
     }
 
     private void assertRefused(String statement, String message) {

@@ -173,9 +173,10 @@ public final class AsyncBatchModelProviderFactory implements ModelProviderFactor
                     "Backend 'batch-api' cannot be called by ML_PREDICT: jobs of a Batch API take"
                             + " up to a day, a function of the planner has no state in which a"
                             + " restart would find those that are paid, and ML_PREDICT gives up"
-                            + " after its timeout. Turn the table into a stream, apply"
-                            + " io.asyncbatch.flink.batchapi.BatchInference, and turn the results"
-                            + " into a table again; docs/sql.md shows how.");
+                            + " after its timeout. Call"
+                            + " io.asyncbatch.flink.table.TableBatchInference.apply, or in Python"
+                            + " pyflink_async_batch.table.batch_inference, with the table, and"
+                            + " select from the one that it returns; docs/sql.md shows how.");
         }
     }
 

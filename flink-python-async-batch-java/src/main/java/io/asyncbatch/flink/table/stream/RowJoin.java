@@ -12,8 +12,8 @@ import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.types.Row;
 
 /**
- * What a function sees of a row, and where its result goes: the row's columns, then those of the
- * result. Immutable; travels with the job graph.
+ * What a function sees of a row, and where its result goes: the row's columns, or the first of
+ * them, then those of the result. Immutable; travels with the job graph.
  */
 @Internal
 public final class RowJoin implements Serializable {
@@ -22,6 +22,7 @@ public final class RowJoin implements Serializable {
 
     private final int[] columns;
     @Nullable private final String resultName;
+    private final int mostKept;
 
     /**
      * @param columns that the function takes, by position: as they are if it is one, as rows if
@@ -30,8 +31,16 @@ public final class RowJoin implements Serializable {
      *     rows, whose fields are the columns
      */
     public RowJoin(List<Integer> columns, @Nullable String resultName) {
+        this(columns, resultName, Integer.MAX_VALUE);
+    }
+
+    /**
+     * @param mostKept how many of the row's columns stay, from the first
+     */
+    public RowJoin(List<Integer> columns, @Nullable String resultName, int mostKept) {
         this.columns = columns.stream().mapToInt(Integer::intValue).toArray();
         this.resultName = resultName;
+        this.mostKept = mostKept;
     }
 
     /** Of what the function takes. */
@@ -57,9 +66,10 @@ public final class RowJoin implements Serializable {
                         : new RowTypeInfo(
                                 new TypeInformation<?>[] {results}, new String[] {resultName});
         return new RowTypeInfo(
-                Stream.concat(types(row), types(added)).toArray(TypeInformation[]::new),
+                Stream.concat(types(row).limit(mostKept), types(added))
+                        .toArray(TypeInformation[]::new),
                 Stream.concat(
-                                Arrays.stream(row.getFieldNames()),
+                                Arrays.stream(row.getFieldNames()).limit(mostKept),
                                 Arrays.stream(added.getFieldNames()))
                         .toArray(String[]::new));
     }
@@ -81,12 +91,13 @@ public final class RowJoin implements Serializable {
 
     Row output(Row row, @Nullable Object result) {
         Row added = resultName == null ? (Row) result : Row.of(result);
-        Row joined = new Row(row.getKind(), row.getArity() + added.getArity());
-        for (int i = 0; i < row.getArity(); i++) {
+        int kept = Math.min(mostKept, row.getArity());
+        Row joined = new Row(row.getKind(), kept + added.getArity());
+        for (int i = 0; i < kept; i++) {
             joined.setField(i, row.getField(i));
         }
         for (int i = 0; i < added.getArity(); i++) {
-            joined.setField(row.getArity() + i, added.getField(i));
+            joined.setField(kept + i, added.getField(i));
         }
         return joined;
     }
