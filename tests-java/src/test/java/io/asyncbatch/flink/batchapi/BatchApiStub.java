@@ -25,6 +25,7 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.annotation.Nullable;
 
 /**
  * A Batch API on loopback, in both shapes, that misbehaves on demand. Every job is completed when
@@ -63,16 +64,21 @@ public final class BatchApiStub implements AutoCloseable {
         public final String id;
         public final String key;
         public final List<JsonNode> lines;
+
+        /** Whether it was created after the client that asked for it was followed by another. */
+        public final boolean late;
+
         public String status = "validating";
         public String outputFile;
         public String errorFile;
         private final long createdAt;
         private int asked;
 
-        private Job(String id, String key, List<JsonNode> lines, long createdAt) {
+        private Job(String id, String key, List<JsonNode> lines, boolean late, long createdAt) {
             this.id = id;
             this.key = key;
             this.lines = lines;
+            this.late = late;
             this.createdAt = createdAt;
         }
     }
@@ -90,7 +96,12 @@ public final class BatchApiStub implements AutoCloseable {
     /** Most jobs of a page. */
     public volatile int pageSize = 100;
 
-    private long now = 1_800_000_000L;
+    /** Months ahead of any client, so that no jump of it makes a job older than its batch. */
+    private long now = System.currentTimeMillis() / 1_000 + 10_000_000L;
+
+    private int clients;
+    private boolean holdsNextCreation;
+    @Nullable private String heldKey;
 
     public BatchApiStub() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -137,6 +148,20 @@ public final class BatchApiStub implements AutoCloseable {
 
     public synchronized List<Request> requests() {
         return List.copyOf(requests);
+    }
+
+    /**
+     * Says that there is another client, in place of the one before.
+     *
+     * @return the key of the API by which it is known
+     */
+    public synchronized String nextClient() {
+        return "client-" + ++clients;
+    }
+
+    /** Has the next creation of a job wait until the same is asked for again. */
+    public synchronized void holdNextCreation() {
+        holdsNextCreation = true;
     }
 
     /** Moves the clock of the provider, forward or back. */
@@ -258,6 +283,30 @@ public final class BatchApiStub implements AutoCloseable {
         }
     }
 
+    /** The lock is given up while it waits. */
+    private void holdIfWanted(String key) throws IOException {
+        if (key.equals(heldKey)) {
+            heldKey = null;
+            notifyAll();
+        } else if (holdsNextCreation) {
+            holdsNextCreation = false;
+            heldKey = key;
+            try {
+                while (key.equals(heldKey) && closing.getCount() > 0) {
+                    wait();
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException(e);
+            }
+        }
+    }
+
+    private boolean isOfNewestClient(Request request) {
+        String client = request.header("Authorization");
+        return client == null || client.equals("Bearer client-" + clients);
+    }
+
     private record Answer(int status, String type, String body) {
         static Answer json(JsonNode body) {
             return new Answer(200, "application/json", body.toString());
@@ -276,7 +325,8 @@ public final class BatchApiStub implements AutoCloseable {
                 return new Answer(404, "application/json", "{\"error\":{\"code\":\"no_file\"}}");
             }
             String key = body.get("metadata").get("async_batch_key").asText();
-            return Answer.json(describe(create(key, content)));
+            holdIfWanted(key);
+            return Answer.json(describe(create(key, content, request)));
         } else if (line.startsWith("GET /v1/batches?")) {
             return Answer.json(list(line));
         } else if ((path = matcher("POST /v1/batches/([^/]+)/cancel", line)).matches()) {
@@ -294,7 +344,7 @@ public final class BatchApiStub implements AutoCloseable {
                     return Answer.json(describeSimply(job));
                 }
             }
-            return Answer.json(describeSimply(create(key, fileIn(request))));
+            return Answer.json(describeSimply(create(key, fileIn(request), request)));
         } else if ((path = matcher("GET /ml/api/batch/status/([^/]+)", line)).matches()) {
             return Answer.json(describeSimply(asked(path.group(1))));
         } else if ((path = matcher("GET /ml/api/results/([^/]+)", line)).matches()) {
@@ -307,12 +357,12 @@ public final class BatchApiStub implements AutoCloseable {
         return Pattern.compile(pattern).matcher(line);
     }
 
-    private Job create(String key, String content) throws IOException {
+    private Job create(String key, String content, Request request) throws IOException {
         List<JsonNode> lines = new ArrayList<>();
         for (String line : content.split("\n")) {
             lines.add(JSON.readTree(line));
         }
-        Job job = new Job("batch_" + jobs.size(), key, lines, now++);
+        Job job = new Job("batch_" + jobs.size(), key, lines, !isOfNewestClient(request), now++);
         jobs.put(job.id, job);
         return job;
     }

@@ -229,7 +229,9 @@ class DecoupledBatchesITCase {
         Configuration configuration = new Configuration();
         configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         configuration.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 50);
-        // As in BatchApiChaosITCase.
+        // Long enough for the stub to have done what a failed task asked for: a creation that
+        // happens after its job was looked for is paid twice, as ADR 14 says and
+        // BatchApiChaosITCase counts.
         configuration.set(
                 RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ofMillis(200));
         StreamExecutionEnvironment env =
