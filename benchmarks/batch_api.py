@@ -8,8 +8,9 @@ many rows a provider answers per second is its own affair and is not modelled: w
 much the client's part allows, with ``ml.batch.max.jobs`` jobs in flight.
 
 The price of a row is modelled: tokens times list prices, half of that for a batch
-(``--batch-discount``), times how often a row was paid, which is counted. Prices change: the ones
-that are given here are those of ``--price-source`` at ``--price-date``.
+(``--batch-discount``), times how often a row was paid, which is counted. Prices change, and the
+defaults are an example, taken from others' lists: give your provider's, and say with
+``--price-source`` and ``--price-date`` whose they are and of when.
 
     .venv/bin/python benchmarks/batch_api.py
 
@@ -184,7 +185,7 @@ def main() -> None:
     parser.add_argument("--input-price", type=float, default=0.15)
     parser.add_argument("--output-price", type=float, default=0.60)
     parser.add_argument("--batch-discount", type=float, default=0.5)
-    parser.add_argument("--price-source", default="OpenAI's list price of gpt-4o-mini")
+    parser.add_argument("--price-source", default="an example: gpt-4o-mini's, from others' lists")
     parser.add_argument("--price-date", default="2025-11-01")
     options = parser.parse_args()
     runs = [
