@@ -98,23 +98,25 @@ def test_statements_are_all_that_is_around_it(
     tables: StreamTableEnvironment, start_batch_api: Any, batch_api_options: Any
 ) -> None:
     server = start_batch_api()
-    for option, value in batch_api_options(
-        server, request_url="/v1/embeddings"
-    ).configuration.items():
+    for option, value in batch_api_options(server).configuration.items():
         tables.get_config().set(option, value)
     reviews(tables)
     asked = tables.sql_query(
-        "SELECT *, JSON_OBJECT('n' VALUE id, 'text' VALUE text) AS request FROM reviews"
+        "SELECT *, JSON_OBJECT('model' VALUE 'some-model', 'messages' VALUE JSON_ARRAY("
+        "JSON_OBJECT('role' VALUE 'user', 'content' VALUE text))) AS request FROM reviews"
     )
 
     tables.create_temporary_view("answered", batch_inference(asked, "request"))
 
-    with tables.execute_sql(
-        "SELECT id, JSON_VALUE(response, '$.text'), made FROM answered "
-        "WHERE JSON_VALUE(response, '$.n' RETURNING INTEGER) = id"
-    ).collect() as rows:
-        answered = sorted((row[0], row[1]) for row in rows)
-    assert answered == [(number, "text %d" % number) for number in range(10, 10 + ROWS)]
+    assert collect(
+        tables.sql_query(
+            "SELECT id, JSON_VALUE(response, '$.choices[0].message.content'), "
+            "CAST(made AS STRING) FROM answered"
+        )
+    ) == [
+        (number, "text %d" % number, "2026-01-02 03:04:05.123456789")
+        for number in range(10, 10 + ROWS)
+    ]
     assert len(server.RequestHandlerClass.provider.jobs) == 3
 
 

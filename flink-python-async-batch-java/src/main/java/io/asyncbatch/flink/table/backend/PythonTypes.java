@@ -66,7 +66,7 @@ public final class PythonTypes {
             case ROW -> row((RowType) type, path);
             default ->
                     throw new ValidationException(
-                            "Column '%s' is of type %s, which does not travel to a Python worker: supported are %s"
+                            "Column '%s' is of type %s, which is not supported here: supported are %s"
                                     .formatted(path, type.asSummaryString(), SUPPORTED));
         };
     }
