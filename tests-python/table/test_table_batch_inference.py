@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Callable
 
 import cloudpickle
@@ -183,6 +184,63 @@ def test_plain_results_make_one_column(tables: StreamTableEnvironment, options: 
     assert [(row[0], row[3]) for row in collect(table)] == [
         (number, 7) for number in range(10, 10 + ROWS)
     ]
+
+
+class FailsOnce(BatchCodec[int, int]):
+    """Fails the job once some checkpoints are complete."""
+
+    def __init__(self, checkpoints: str, failed: str) -> None:
+        self.checkpoints = checkpoints
+        self.failed = failed
+
+    def request(self, value: int) -> Any:
+        return {"n": value}
+
+    def result(self, value: int, response: Any) -> int:
+        some = any(Path(self.checkpoints).glob("*/chk-[3-9]/_metadata"))
+        if some and not Path(self.failed).exists():
+            Path(self.failed).touch()
+            raise RuntimeError("fails once")
+        return int(response["n"]) * 2
+
+
+def test_each_result_appears_once_whatever_restarts(
+    tables: StreamTableEnvironment, start_batch_api: Any, batch_api_options: Any, tmp_path: Path
+) -> None:
+    server = start_batch_api()
+    checkpoints, failed = tmp_path / "checkpoints", tmp_path / "failed"
+    for option, value in {
+        "execution.checkpointing.interval": "200 ms",
+        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "execution.checkpointing.num-retained": "1000",
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": "1",
+        "restart-strategy.fixed-delay.delay": "500 ms",
+    }.items():
+        tables.get_config().set(option, value)
+    tables.execute_sql(
+        "CREATE TEMPORARY TABLE numbers (id BIGINT) WITH ('connector' = 'datagen', "
+        "'rows-per-second' = '50', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', "
+        "'fields.id.end' = '1000000')"
+    )
+    doubled = batch_inference(
+        tables.from_path("numbers"),
+        "id",
+        codec=FailsOnce(str(checkpoints), str(failed)),
+        options=batch_api_options(server, request_url="/v1/embeddings"),
+        result_type=DataTypes.BIGINT(),
+        result_name="doubled",
+    )
+    seen: list[int] = []
+    # The input does not end: at its end there are no checkpoints while an operator waits.
+    with doubled.execute().collect() as rows:
+        for row in rows:
+            assert row[1] == 2 * row[0]
+            seen.append(row[0])
+            # One that was lost would be waited for in vain.
+            if failed.exists() and set(range(1, 101)) <= set(seen):
+                break
+    assert len(seen) == len(set(seen))
 
 
 def test_a_codec_that_fails_fails_the_job(tables: StreamTableEnvironment, options: Any) -> None:

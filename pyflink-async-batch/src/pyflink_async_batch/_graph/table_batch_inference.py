@@ -1,5 +1,6 @@
 """What a table's batch inference becomes: an operator in Java, with the codec in our workers."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Callable, Dict, Optional
 
@@ -89,7 +90,7 @@ def with_results_of_codec(
         RequestsOfRows(codec, puts_aside),
         codec,
         _to_java_data_type(_REQUESTED),
-        calls,
+        dataclasses.replace(calls, name=f"{calls.name}: requests"),
         j_join(positions, None),
     )
     j_answered = _refusing(
@@ -104,7 +105,12 @@ def with_results_of_codec(
     )
     answers = [kept, kept + 1] if puts_aside else [kept]
     j_results = _called(
-        j_answered, results, codec, j_added, calls, j_join([*positions, *answers], None, kept)
+        j_answered,
+        results,
+        codec,
+        j_added,
+        dataclasses.replace(calls, name=f"{calls.name}: results"),
+        j_join([*positions, *answers], None, kept),
     )
     return table_of(j_results, table, j_added, None)
 

@@ -9,7 +9,6 @@ import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 import org.apache.flink.table.types.DataType;
@@ -40,13 +39,12 @@ public final class PythonTableBatchInference {
             String responseName,
             Map<String, String> options,
             String name) {
-        BatchInferenceOptions checked = checked(options);
         return BatchApiRows.joined(
                 environment,
                 table,
                 RequestColumn.of(table, requestColumn),
-                DataTypes.ROW(DataTypes.FIELD(responseName, DataTypes.STRING().notNull())),
-                checked,
+                RequestColumn.result(responseName),
+                checked(options),
                 name);
     }
 
@@ -79,7 +77,7 @@ public final class PythonTableBatchInference {
                 requests,
                 columns,
                 new RequestColumn(columns, columns + 1),
-                BatchApiRows.added(DataTypes.STRING(), RESPONSE, checked),
+                BatchApiRows.added(RequestColumn.result(RESPONSE), null, checked),
                 checked,
                 name);
     }

@@ -7,7 +7,6 @@ import io.asyncbatch.flink.table.stream.BatchApiRows;
 import io.asyncbatch.flink.table.stream.RequestColumn;
 import java.util.Objects;
 import org.apache.flink.annotation.PublicEvolving;
-import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
@@ -55,9 +54,12 @@ public final class TableBatchInference {
             String responseName,
             BatchInferenceOptions options) {
         Objects.requireNonNull(options, "options");
-        DataType result =
-                DataTypes.ROW(DataTypes.FIELD(responseName, DataTypes.STRING().notNull()));
-        return apply(environment, table, RequestColumn.of(table, requestColumn), result, options);
+        return apply(
+                environment,
+                table,
+                RequestColumn.of(table, requestColumn),
+                RequestColumn.result(responseName),
+                options);
     }
 
     /**

@@ -3,9 +3,11 @@ package io.asyncbatch.flink.table.stream;
 import io.asyncbatch.flink.batchapi.BatchCodec;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.catalog.ResolvedSchema;
+import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.LogicalTypeFamily;
 import org.apache.flink.types.Row;
@@ -55,6 +57,11 @@ public final class RequestColumn implements BatchCodec<Row, Row> {
                             .formatted(column, type.asSummaryString()));
         }
         return new RequestColumn(position);
+    }
+
+    /** What this gives for a row: the response, which is never null, in a column of that name. */
+    public static DataType result(String responseName) {
+        return DataTypes.ROW(DataTypes.FIELD(responseName, DataTypes.STRING().notNull()));
     }
 
     @Override
