@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors.base import Sink
+from pyflink.java_gateway import get_gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -35,11 +37,45 @@ class Classify(AsyncBatchFunction):
 class Classifier(Classify):
     pass
 
+class ReviewCodec(BatchCodec):
+    def request(self, value):
+        return {"text": value.text}
+
+    def result(self, value, response):
+        return Row(response["verdict"])
+
+class ReviewRequests(RequestCodec):
+    def request(self, value):
+        return {"text": value.text}
+
+class AnswerCodec(ResultCodec):
+    def result(self, custom_id, response):
+        return response["verdict"]
+
 texts = env.from_collection(["a text"], Types.STRING())
 images = texts.map(str.encode, Types.PRIMITIVE_ARRAY(Types.BYTE()))
 reviews = env.from_collection(
     [Row(1, "good")], Types.ROW_NAMED(["id", "text"], [Types.LONG(), Types.STRING()])
 )
+strings_of_topic = texts
+topic_of_batches = discarding_sink()
+endpoint = "https://api.openai.com/v1"
+options = BatchInferenceOptions(endpoint)
+"""
+
+# On the page about tables. Statements are planned, and not run.
+TABLES = """
+from pyflink.table import DataTypes, StreamTableEnvironment
+from pyflink_async_batch.table import batch_inference
+
+t_env = StreamTableEnvironment.create(env)
+documents = t_env.from_elements([(1, "a text")], ["id", "text"])
+reviews = documents
+t_env.create_temporary_view("reviews", reviews)
+t_env.execute_sql(
+    "CREATE TABLE judged (id BIGINT, text STRING, verdict STRING) WITH ('connector' = 'blackhole')"
+)
+t_env.execute_sql = t_env.explain_sql
 """
 
 # And where a page means something else by a name.
@@ -50,12 +86,9 @@ images = env.from_collection(
     Types.ROW_NAMED(["id", "pixels"], [Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE())]),
 )
 """,
-    "docs/sql.md::1": """
-from pyflink.table import StreamTableEnvironment
-
-tables = StreamTableEnvironment.create(env)
-documents = tables.from_elements([(1, "a text")], ["id", "text"])
-""",
+    "docs/sql.md::1": TABLES,
+    "docs/sql.md::2": TABLES,
+    "docs/sql.md::3": TABLES,
 }
 
 
@@ -69,12 +102,21 @@ def test_a_snippet_builds_what_it_describes(
     snippet: str, environment: StreamExecutionEnvironment
 ) -> None:
     # Not the name of a module, so that its functions are pickled by value, as those of a script.
-    names: dict[str, Any] = {"__name__": "snippet", "env": environment}
+    names: dict[str, Any] = {
+        "__name__": "snippet",
+        "env": environment,
+        "discarding_sink": _discarding_sink,
+    }
     exec(compile(USUAL + HERE.get(snippet, ""), "what the reader has", "exec"), names)
     before = _transformations(environment)
     exec(compile(SNIPPETS[snippet], snippet, "exec"), names)
     if _applies_a_function(SNIPPETS[snippet]):
         assert _transformations(environment) > before
+
+
+def _discarding_sink() -> Sink:
+    jvm = get_gateway().jvm
+    return Sink(jvm.org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink())
 
 
 def _transformations(environment: StreamExecutionEnvironment) -> int:

@@ -11,7 +11,7 @@ PACKAGE = Path(str(resources.files("pyflink_async_batch")))
 UNPICKLING = {
     # Elements of a pickled type, as PyFlink's own.
     "_worker/scalar_types.py",
-    "_graph/batch_inference.py",
+    "_graph/batch_functions.py",
     # The function and its retry strategy.
     "_worker/function_worker.py",
     "_worker/retry_policy.py",

@@ -36,7 +36,6 @@ IMPORTS = "".join(
         "org.apache.flink.api.connector.source.Source",
         "org.apache.flink.streaming.api.datastream.*",
         "org.apache.flink.streaming.api.environment.StreamExecutionEnvironment",
-        "org.apache.flink.table.api.bridge.java.StreamTableEnvironment",
         "org.apache.flink.types.Row",
     ]
 )
@@ -50,7 +49,6 @@ USUAL = """
     abstract static class ReviewRequests implements RequestCodec<Review> {}
     abstract static class AnswerCodec implements ResultCodec<String> {}
     StreamExecutionEnvironment env;
-    StreamTableEnvironment tables;
     DataStream<Image> images;
     DataStream<Review> reviews;
     TensorCodec<Image, Float> codec;
@@ -70,10 +68,6 @@ HERE = {
         Source<SubmittedBatch, ?, ?> topicSource;
         Sink<SubmittedRow<Review>> rowsById;
         Sink<FailedRow<RequestId>> failedTopic;
-    """,
-    "docs/sql.md::1": """
-        BatchInferenceOptions options;
-        abstract static class ReviewCodec implements BatchCodec<Row, Row> {}
     """,
 }
 
