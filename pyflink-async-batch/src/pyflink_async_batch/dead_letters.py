@@ -30,7 +30,7 @@ def dead_letters_tag(input_type: Any) -> OutputTag:
 
     - ``input``: the input, as the function was given it;
     - ``error_kind``: one of ``EXCEPTION``, ``ROW_FAILURE``, ``INVALID_RESULT``, ``TIMEOUT``,
-      ``TOO_LARGE`` and ``WORKER_LOST``, as ``docs/failures.md`` explains them;
+      ``TOO_LARGE``, ``WORKER_LOST`` and ``CIRCUIT_OPEN``, as ``docs/failures.md`` explains them;
     - ``error_class``: the name of the exception's class, such as ``ValueError``;
     - ``message``: what the exception said, shortened to 8,192 characters;
     - ``attempts``: how many calls the row was part of, from 1;

@@ -37,6 +37,10 @@ public final class AsyncBatchOptions implements Serializable {
     private final boolean drainAtCheckpoint;
     private final OnFailure onFailure;
     private final boolean isolate;
+    private final Concurrency concurrency;
+    private final String backend;
+    private final CircuitBreakerOptions circuitBreaker;
+    private final RetryBudgetOptions retryBudget;
 
     private AsyncBatchOptions(Builder builder) {
         batchSize = builder.batchSize;
@@ -50,6 +54,10 @@ public final class AsyncBatchOptions implements Serializable {
         drainAtCheckpoint = builder.drainAtCheckpoint;
         onFailure = builder.onFailure;
         isolate = builder.isolate;
+        concurrency = builder.concurrency;
+        backend = builder.backend;
+        circuitBreaker = builder.circuitBreaker;
+        retryBudget = builder.retryBudget;
     }
 
     /**
@@ -111,6 +119,22 @@ public final class AsyncBatchOptions implements Serializable {
         return isolate;
     }
 
+    public Optional<Concurrency> getConcurrency() {
+        return Optional.ofNullable(concurrency);
+    }
+
+    public Optional<String> getBackend() {
+        return Optional.ofNullable(backend);
+    }
+
+    public Optional<CircuitBreakerOptions> getCircuitBreaker() {
+        return Optional.ofNullable(circuitBreaker);
+    }
+
+    public Optional<RetryBudgetOptions> getRetryBudget() {
+        return Optional.ofNullable(retryBudget);
+    }
+
     /** Collects options. Not thread-safe. */
     public static final class Builder {
 
@@ -125,6 +149,10 @@ public final class AsyncBatchOptions implements Serializable {
         private boolean drainAtCheckpoint;
         private OnFailure onFailure = OnFailure.FAIL;
         private boolean isolate;
+        private Concurrency concurrency;
+        private String backend;
+        private CircuitBreakerOptions circuitBreaker;
+        private RetryBudgetOptions retryBudget;
 
         private Builder(int batchSize, Duration timeout) {
             this.batchSize = (int) requirePositive("batchSize", batchSize);
@@ -216,6 +244,37 @@ public final class AsyncBatchOptions implements Serializable {
          */
         public Builder isolate(boolean value) {
             isolate = value;
+            return this;
+        }
+
+        /**
+         * How many calls may be in flight at a time, up to {@link #capacity}, which counts batches
+         * that await a retry or emission too. By default there may be one for each of them.
+         */
+        public Builder concurrency(Concurrency value) {
+            concurrency = Objects.requireNonNull(value, "concurrency");
+            return this;
+        }
+
+        /**
+         * What the function calls, by a name of your own. Subtasks of a TaskManager that name the
+         * same backend share its {@link #concurrency}, {@link #circuitBreaker} and {@link
+         * #retryBudget}, which have to be the same for all of them, and have equal parts of it.
+         */
+        public Builder backend(String name) {
+            backend = Objects.requireNonNull(name, "backend");
+            return this;
+        }
+
+        /** Stops calls while the backend fails. By default nothing does. */
+        public Builder circuitBreaker(CircuitBreakerOptions value) {
+            circuitBreaker = Objects.requireNonNull(value, "circuitBreaker");
+            return this;
+        }
+
+        /** Bounds how many calls are repeated. By default only the retry strategy does. */
+        public Builder retryBudget(RetryBudgetOptions value) {
+            retryBudget = Objects.requireNonNull(value, "retryBudget");
             return this;
         }
 

@@ -23,6 +23,9 @@ public enum FailureKind {
     /** The worker died again and again while it had this row, and nothing else. */
     WORKER_LOST,
 
+    /** The circuit breaker of the backend was open, so the function was not called. */
+    CIRCUIT_OPEN,
+
     /** What runs the function is broken. */
     INVOKER
 }

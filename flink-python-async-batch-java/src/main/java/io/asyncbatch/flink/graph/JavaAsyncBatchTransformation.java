@@ -10,6 +10,7 @@ import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.FailureHandling;
+import io.asyncbatch.flink.operator.OverloadSettings;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.time.Duration;
 import java.util.Objects;
@@ -131,7 +132,12 @@ public final class JavaAsyncBatchTransformation {
                                         AsyncBatchOptions.DEFAULT_MAX_BYTES_IN_FLIGHT,
                                         maxBatchBytes)),
                 options.getDrainAtCheckpoint(),
-                new FailureHandling(options.getOnFailure(), options.isIsolate()));
+                new FailureHandling(options.getOnFailure(), options.isIsolate()),
+                new OverloadSettings(
+                        options.getConcurrency().orElse(null),
+                        options.getBackend().orElse(null),
+                        options.getCircuitBreaker().orElse(null),
+                        options.getRetryBudget().orElse(null)));
     }
 
     private static <IN> RowWeigher<IN> weigher(

@@ -1,8 +1,11 @@
 package io.asyncbatch.flink.graph;
 
+import io.asyncbatch.flink.CircuitBreakerOptions;
+import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.DeadLetters;
 import io.asyncbatch.flink.GpuResources;
 import io.asyncbatch.flink.OnFailure;
+import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.arrow.ColumnTypes;
 import io.asyncbatch.flink.arrow.RowSizes;
@@ -11,6 +14,7 @@ import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.FailureHandling;
+import io.asyncbatch.flink.operator.OverloadSettings;
 import io.asyncbatch.flink.table.stream.JoiningInvokerFactory;
 import io.asyncbatch.flink.table.stream.RowJoin;
 import io.asyncbatch.flink.worker.PythonFunction;
@@ -19,6 +23,7 @@ import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
 import io.asyncbatch.flink.worker.WorkerLimits;
 import io.asyncbatch.flink.worker.WorkerRestarts;
 import io.asyncbatch.flink.worker.WorkerSharing;
+import java.time.Duration;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.SlotSharingGroup;
@@ -62,6 +67,10 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     private OnFailure onFailure = OnFailure.FAIL;
     private boolean isolate;
     @Nullable private RowJoin join;
+    @Nullable private Concurrency concurrency;
+    @Nullable private String backend;
+    @Nullable private CircuitBreakerOptions circuitBreaker;
+    @Nullable private RetryBudgetOptions retryBudget;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
@@ -225,6 +234,85 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         return this;
     }
 
+    /** Not called where there may be a call for each batch in flight, or an adaptive number. */
+    public PythonAsyncBatchTransformation<IN, OUT> fixedConcurrency(int calls) {
+        this.concurrency = Concurrency.fixed(calls);
+        return this;
+    }
+
+    /**
+     * Not called where there may be a call for each batch in flight, or a fixed number.
+     *
+     * @param least at least 1
+     * @param most at least {@code least}; 0 for as many as capacity allows
+     * @param initial within these; 0 for the usual
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> adaptiveConcurrency(
+            int least, int most, int initial) {
+        Concurrency adaptive =
+                most == 0 ? Concurrency.adaptiveFrom(least) : Concurrency.adaptive(least, most);
+        this.concurrency = initial == 0 ? adaptive : adaptive.withInitial(initial);
+        return this;
+    }
+
+    /** Not called where each subtask is on its own. */
+    public PythonAsyncBatchTransformation<IN, OUT> backend(String backend) {
+        this.backend = backend;
+        return this;
+    }
+
+    /**
+     * Not called where nothing stops calls.
+     *
+     * @param windowCalls the last so many calls are judged, at least 1
+     * @param windowMillis and of these only those that ended in so long a time, at least 1
+     * @param leastCalls nothing is judged before so many calls, from 1 to {@code windowCalls}
+     * @param failureRate opens when this share of them failed, above 0 up to 1
+     * @param slowCallMillis a call that takes longer is slow; 0 if none is
+     * @param slowCallRate opens when this share of them was slow, above 0 up to 1
+     * @param firstPauseMillis how long no call is made the first time, at least 1
+     * @param longestPauseMillis and at most, at least {@code firstPauseMillis}
+     * @param probes calls that have to succeed in a row after it, at least 1
+     * @param whenOpen a {@link CircuitBreakerOptions.WhenOpen}
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> circuitBreaker(
+            int windowCalls,
+            long windowMillis,
+            int leastCalls,
+            double failureRate,
+            long slowCallMillis,
+            double slowCallRate,
+            long firstPauseMillis,
+            long longestPauseMillis,
+            int probes,
+            String whenOpen) {
+        CircuitBreakerOptions.Builder builder =
+                CircuitBreakerOptions.builder()
+                        .window(windowCalls, Duration.ofMillis(windowMillis), leastCalls)
+                        .failureRate(failureRate)
+                        .pause(
+                                Duration.ofMillis(firstPauseMillis),
+                                Duration.ofMillis(longestPauseMillis))
+                        .probes(probes)
+                        .whenOpen(CircuitBreakerOptions.WhenOpen.valueOf(whenOpen));
+        if (slowCallMillis > 0) {
+            builder.slowCallRate(slowCallRate, Duration.ofMillis(slowCallMillis));
+        }
+        this.circuitBreaker = builder.build();
+        return this;
+    }
+
+    /**
+     * Not called where only the retry strategy bounds retries.
+     *
+     * @param share retries a success, from 0 to 1
+     * @param reserve retries that any ten seconds may have beyond that, at least 1
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> retryBudget(double share, int reserve) {
+        this.retryBudget = new RetryBudgetOptions(share, reserve);
+        return this;
+    }
+
     /**
      * The function takes columns of rows, and its results become columns of theirs. Not called
      * where inputs and results stand for themselves.
@@ -260,7 +348,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         latencyTargetMillis,
                         maxBytesInFlight,
                         false,
-                        failureHandling());
+                        failureHandling(),
+                        new OverloadSettings(concurrency, backend, circuitBreaker, retryBudget));
         SingleOutputStreamOperator<OUT> results =
                 input.transform(
                         name,

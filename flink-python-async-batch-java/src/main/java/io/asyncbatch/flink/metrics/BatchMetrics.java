@@ -113,6 +113,7 @@ public final class BatchMetrics {
             case ROW_FAILURE -> "batchesFailedByRow";
             case TOO_LARGE -> "batchesFailedBySize";
             case WORKER_LOST -> "batchesFailedByWorker";
+            case CIRCUIT_OPEN -> "batchesFailedByOpenCircuit";
             case INVOKER -> "batchesFailedByInvoker";
         };
     }
@@ -125,6 +126,7 @@ public final class BatchMetrics {
             case ROW_FAILURE -> "rowsFailedByFunction";
             case TOO_LARGE -> "rowsFailedBySize";
             case WORKER_LOST -> "rowsFailedByWorker";
+            case CIRCUIT_OPEN -> "rowsFailedByOpenCircuit";
             case INVOKER -> "rowsFailedByInvoker";
         };
     }

@@ -24,6 +24,7 @@ import org.apache.flink.streaming.api.TimeDomain;
  * @param drainAtCheckpoint a barrier waits until the batches that are invoked or await emission
  *     have left; in ordered mode only
  * @param failureHandling what becomes of calls that fail
+ * @param overload how much the backend is asked to do at a time
  */
 @Internal
 public record BatchSettings(
@@ -37,7 +38,8 @@ public record BatchSettings(
         long latencyTargetMillis,
         long maxBytesInFlight,
         boolean drainAtCheckpoint,
-        FailureHandling failureHandling)
+        FailureHandling failureHandling,
+        OverloadSettings overload)
         implements Serializable {
 
     /** Value of {@link #batchTimeoutMillis} when a partial batch never closes by time. */
@@ -73,6 +75,7 @@ public record BatchSettings(
                     "latency_target must be positive, got " + latencyTargetMillis + " ms");
         }
         Objects.requireNonNull(failureHandling, "failure handling");
+        overload.requireFits(capacity, failureHandling);
         if (maxBytesInFlight < maxBatchBytes) {
             throw new IllegalArgumentException(
                     "max_bytes_in_flight must be at least max_batch_bytes="
@@ -106,6 +109,51 @@ public record BatchSettings(
                 Long.MAX_VALUE,
                 false,
                 FailureHandling.STRICT);
+    }
+
+    /** Settings whose calls are bounded by {@code capacity} alone. */
+    public BatchSettings(
+            OutputMode outputMode,
+            int batchSize,
+            long batchTimeoutMillis,
+            long timeoutMillis,
+            int capacity,
+            long maxBatchBytes,
+            TimeDomain batchTimeDomain,
+            long latencyTargetMillis,
+            long maxBytesInFlight,
+            boolean drainAtCheckpoint,
+            FailureHandling failureHandling) {
+        this(
+                outputMode,
+                batchSize,
+                batchTimeoutMillis,
+                timeoutMillis,
+                capacity,
+                maxBatchBytes,
+                batchTimeDomain,
+                latencyTargetMillis,
+                maxBytesInFlight,
+                drainAtCheckpoint,
+                failureHandling,
+                OverloadSettings.NONE);
+    }
+
+    /** The same, with other bounds to what the backend is asked to do. */
+    public BatchSettings withOverload(OverloadSettings other) {
+        return new BatchSettings(
+                outputMode,
+                batchSize,
+                batchTimeoutMillis,
+                timeoutMillis,
+                capacity,
+                maxBatchBytes,
+                batchTimeDomain,
+                latencyTargetMillis,
+                maxBytesInFlight,
+                drainAtCheckpoint,
+                failureHandling,
+                other);
     }
 
     /** Whether batches close by a timer of processing time. */

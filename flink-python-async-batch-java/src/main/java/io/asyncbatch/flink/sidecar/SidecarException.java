@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.sidecar;
 
+import io.asyncbatch.flink.BackendOverload;
 import io.asyncbatch.flink.RetryAfter;
 import java.time.Duration;
 import java.util.Objects;
@@ -93,7 +94,7 @@ public abstract sealed class SidecarException extends Exception implements Retry
     }
 
     /** The server cannot be reached, is going away, or is not ready. */
-    public static final class Unavailable extends SidecarException {
+    public static final class Unavailable extends SidecarException implements BackendOverload {
         private static final long serialVersionUID = 1L;
 
         private Unavailable(String message, boolean retryable, @Nullable Duration retryAfter) {
@@ -120,7 +121,7 @@ public abstract sealed class SidecarException extends Exception implements Retry
     }
 
     /** The server has more to do than it takes on. */
-    public static final class Overloaded extends SidecarException {
+    public static final class Overloaded extends SidecarException implements BackendOverload {
         private static final long serialVersionUID = 1L;
 
         private Overloaded(String message, boolean retryable, @Nullable Duration retryAfter) {
@@ -129,7 +130,7 @@ public abstract sealed class SidecarException extends Exception implements Retry
     }
 
     /** The model did not have the memory for this request. */
-    public static final class OutOfMemory extends SidecarException {
+    public static final class OutOfMemory extends SidecarException implements BackendOverload {
         private static final long serialVersionUID = 1L;
 
         private OutOfMemory(String message, boolean retryable, @Nullable Duration retryAfter) {
@@ -138,7 +139,7 @@ public abstract sealed class SidecarException extends Exception implements Retry
     }
 
     /** The server did not answer within the request timeout. */
-    public static final class DeadlineExceeded extends SidecarException {
+    public static final class DeadlineExceeded extends SidecarException implements BackendOverload {
         private static final long serialVersionUID = 1L;
 
         private DeadlineExceeded(String message, boolean retryable, @Nullable Duration retryAfter) {

@@ -1,6 +1,9 @@
 package io.asyncbatch.flink.operator;
 
+import io.asyncbatch.flink.CircuitBreakerOptions;
+import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.OnFailure;
+import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import org.apache.flink.streaming.api.TimeDomain;
 
@@ -20,6 +23,11 @@ final class Settings {
     private OnFailure onFailure = OnFailure.FAIL;
     private boolean isolate;
     private int suspectAfter = FailureHandling.DEFAULT_SUSPECT_AFTER;
+
+    private Concurrency concurrency;
+    private String backend;
+    private CircuitBreakerOptions circuitBreaker;
+    private RetryBudgetOptions retryBudget;
 
     private Settings(OutputMode mode) {
         this.mode = mode;
@@ -97,6 +105,26 @@ final class Settings {
         return this;
     }
 
+    Settings concurrency(Concurrency value) {
+        concurrency = value;
+        return this;
+    }
+
+    Settings backend(String name) {
+        backend = name;
+        return this;
+    }
+
+    Settings circuitBreaker(CircuitBreakerOptions value) {
+        circuitBreaker = value;
+        return this;
+    }
+
+    Settings retryBudget(RetryBudgetOptions value) {
+        retryBudget = value;
+        return this;
+    }
+
     BatchSettings build() {
         return new BatchSettings(
                 mode,
@@ -109,6 +137,7 @@ final class Settings {
                 latencyTarget,
                 maxBytesInFlight,
                 drainAtCheckpoint,
-                new FailureHandling(onFailure, isolate, suspectAfter));
+                new FailureHandling(onFailure, isolate, suspectAfter),
+                new OverloadSettings(concurrency, backend, circuitBreaker, retryBudget));
     }
 }
