@@ -140,7 +140,7 @@ public final class AdaptiveLimit implements ConcurrencyLimit {
         return allowed;
     }
 
-    /** Calls that the backend was last seen to work on at a time; what is beyond them waits. */
+    @Override
     public double knee() {
         return knee;
     }

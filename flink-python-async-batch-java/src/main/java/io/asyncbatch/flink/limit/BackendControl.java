@@ -55,7 +55,25 @@ public final class BackendControl {
      *     Caller#standDown stands down}; until then what is there is kept for him.
      */
     public Caller join(Runnable wake) {
-        return new Caller(wake);
+        return join(wake, (from, to) -> {});
+    }
+
+    /**
+     * Somebody will call the backend, and is told what his calls bring about.
+     *
+     * @param wake likewise
+     * @param transitions called when the circuit breaker changes its state because of what he did,
+     *     by his thread and without a lock held: of all callers one is told of each change
+     */
+    public Caller join(Runnable wake, Transitions transitions) {
+        return new Caller(wake, transitions);
+    }
+
+    /** Takes changes of the circuit breaker's state. */
+    @Internal
+    public interface Transitions {
+
+        void changed(CircuitBreaker.State from, CircuitBreaker.State to);
     }
 
     /** Calls in flight, of all callers. */
@@ -68,6 +86,11 @@ public final class BackendControl {
         return limit.limit();
     }
 
+    /** Calls that the backend works on at a time, as far as that is known; else the limit. */
+    public synchronized double knee() {
+        return limit.knee();
+    }
+
     /** Whether calls pass, for metrics and for who fails fast; CLOSED if there is no breaker. */
     public synchronized CircuitBreaker.State state() {
         return breaker == null ? CircuitBreaker.State.CLOSED : breaker.state();
@@ -78,15 +101,69 @@ public final class BackendControl {
     public final class Caller implements AutoCloseable {
 
         private final Runnable wake;
+        private final Transitions transitions;
 
         // Guarded by the control.
         private int held;
+        private int most = Integer.MAX_VALUE;
         private boolean isWaiting;
         private boolean isWoken;
         private long waitsSince;
 
-        private Caller(Runnable wake) {
+        private Caller(Runnable wake, Transitions transitions) {
             this.wake = wake;
+            this.transitions = transitions;
+        }
+
+        /** Calls in flight that are his. */
+        public int inFlight() {
+            synchronized (BackendControl.this) {
+                return held;
+            }
+        }
+
+        /**
+         * He makes no call while so many are in flight, of all callers, though the limit may be
+         * higher. Unless said otherwise only the limit counts.
+         *
+         * @param calls at least 1
+         */
+        public void limitTo(int calls) {
+            synchronized (BackendControl.this) {
+                most = calls;
+            }
+        }
+
+        /**
+         * Whether a first attempt may begin now. If only calls that end can change the answer, he
+         * waits for that from then on, as after {@link #tryCall}.
+         */
+        public boolean mayCall(long nowNanos) {
+            boolean may;
+            List<Caller> toWake = List.of();
+            CircuitBreaker.State before;
+            CircuitBreaker.State after;
+            synchronized (BackendControl.this) {
+                if (!isPaused(nowNanos) && isFullFor(this)) {
+                    startWaiting(this);
+                    return false;
+                }
+                before = state();
+                may = allows(1, nowNanos);
+                if (!may && stopWaiting(this)) {
+                    toWake = wakeable();
+                }
+                after = state();
+            }
+            tell(before, after);
+            toWake.forEach(caller -> caller.wake.run());
+            return may;
+        }
+
+        private void tell(CircuitBreaker.State before, CircuitBreaker.State after) {
+            if (before != after) {
+                transitions.changed(before, after);
+            }
         }
 
         /**
@@ -101,17 +178,22 @@ public final class BackendControl {
         public Permit tryCall(int attempt, int rows, long bytes, long nowNanos) {
             Permit permit;
             List<Caller> toWake = List.of();
+            CircuitBreaker.State before;
+            CircuitBreaker.State after;
             synchronized (BackendControl.this) {
-                if (!isPaused(nowNanos) && inFlight + waitersBefore(this) >= limit.limit()) {
+                if (!isPaused(nowNanos) && isFullFor(this)) {
                     startWaiting(this);
                     return null;
                 }
+                before = state();
                 boolean keptOthersWaiting = stopWaiting(this);
                 permit = allows(attempt, nowNanos) ? begin(rows, bytes, nowNanos) : null;
                 if (permit == null && keptOthersWaiting) {
                     toWake = wakeable();
                 }
+                after = state();
             }
+            tell(before, after);
             toWake.forEach(caller -> caller.wake.run());
             return permit;
         }
@@ -168,12 +250,17 @@ public final class BackendControl {
 
         void onEnd(EndedCall call, long retryAfterNanos) {
             List<Caller> toWake;
+            CircuitBreaker.State before;
+            CircuitBreaker.State after;
             synchronized (BackendControl.this) {
                 held--;
                 inFlight--;
+                before = state();
                 learn(call, retryAfterNanos);
+                after = state();
                 toWake = wakeable();
             }
+            tell(before, after);
             toWake.forEach(caller -> caller.wake.run());
         }
     }
@@ -229,6 +316,10 @@ public final class BackendControl {
         return waited;
     }
 
+    private boolean isFullFor(Caller caller) {
+        return inFlight + waitersBefore(caller) >= Math.min(limit.limit(), caller.most);
+    }
+
     private int waitersBefore(Caller caller) {
         int before = 0;
         for (Caller other : waiting) {
@@ -251,6 +342,7 @@ public final class BackendControl {
         }
         List<Caller> served =
                 waiting.stream()
+                        .filter(caller -> inFlight < caller.most)
                         .sorted(
                                 Comparator.<Caller>comparingInt(caller -> caller.held)
                                         .thenComparingLong(caller -> caller.waitsSince))

@@ -83,8 +83,7 @@ public final class BatchPlanner {
      * What to do next.
      *
      * @param limit calls that may be in flight, at least 1
-     * @param knee calls that the backend works on at a time, as {@link AdaptiveLimit#knee} tells;
-     *     the limit if that is not known
+     * @param knee calls that the backend works on at a time, as {@link ConcurrencyLimit#knee} tells
      */
     public BatchPlan plan(int limit, double knee) {
         if (!cost.isReady()) {

@@ -25,32 +25,42 @@ public final class Permit {
         this.inFlight = inFlight;
     }
 
-    /** The backend answered, be it with an error that is no sign of overload. */
-    public void succeed(long nowNanos) {
-        end(CallResult.SUCCESS, nowNanos, 0);
+    /**
+     * The backend answered.
+     *
+     * @return the call
+     */
+    public EndedCall succeed(long nowNanos) {
+        return end(CallResult.SUCCESS, nowNanos, 0);
     }
 
-    /** The call's end says nothing about the backend: it was cancelled or never sent. */
-    public void ignore(long nowNanos) {
-        end(CallResult.IGNORED, nowNanos, 0);
+    /**
+     * The call's end says nothing about the backend: it was cancelled, never sent, or failed for a
+     * reason of its own.
+     *
+     * @return the call
+     */
+    public EndedCall ignore(long nowNanos) {
+        return end(CallResult.IGNORED, nowNanos, 0);
     }
 
     /**
      * The backend refused the call for being overloaded or absent, or took too long.
      *
      * @param retryAfterNanos for so long nothing is sent to it, as it asked; 0 if it did not
+     * @return the call
      */
-    public void drop(long nowNanos, long retryAfterNanos) {
-        end(CallResult.DROPPED, nowNanos, retryAfterNanos);
+    public EndedCall drop(long nowNanos, long retryAfterNanos) {
+        return end(CallResult.DROPPED, nowNanos, retryAfterNanos);
     }
 
-    private void end(CallResult result, long nowNanos, long retryAfterNanos) {
+    private EndedCall end(CallResult result, long nowNanos, long retryAfterNanos) {
         if (ended) {
             throw new IllegalStateException("a permit ends once, and this one ended before");
         }
         ended = true;
-        caller.onEnd(
-                new EndedCall(result, startedNanos, nowNanos, rows, bytes, inFlight),
-                retryAfterNanos);
+        EndedCall call = new EndedCall(result, startedNanos, nowNanos, rows, bytes, inFlight);
+        caller.onEnd(call, retryAfterNanos);
+        return call;
     }
 }

@@ -19,23 +19,23 @@ public final class SharedBackends {
 
     private static final class Entry {
         private final Object settings;
-        private final BackendControl control;
+        private final Backend backend;
         private int users;
 
-        private Entry(Object settings, BackendControl control) {
+        private Entry(Object settings, Backend backend) {
             this.settings = settings;
-            this.control = control;
+            this.backend = backend;
         }
     }
 
     /**
-     * Lends the control of a backend, which is made if there is none.
+     * Lends a backend, which is made if there is none.
      *
      * @param settings what it is made from, compared by equality
      * @return to be closed
      * @throws IllegalArgumentException if others use the backend with other settings
      */
-    public Lease acquire(String name, Object settings, Supplier<BackendControl> maker) {
+    public Lease acquire(String name, Object settings, Supplier<Backend> maker) {
         synchronized (byName) {
             Entry entry = byName.get(name);
             if (entry == null) {
@@ -76,8 +76,8 @@ public final class SharedBackends {
             this.entry = entry;
         }
 
-        public BackendControl control() {
-            return entry.control;
+        public Backend backend() {
+            return entry.backend;
         }
 
         /** Gives the share back. Idempotent. */

@@ -168,7 +168,7 @@ public final class BatchMetrics {
     /** A batch failed for good, and the task with it. */
     public void batchFailed(FailureKind kind) {
         failedBy.get(kind).inc();
-        if (kind != FailureKind.INVOKER) {
+        if (kind != FailureKind.INVOKER && kind != FailureKind.CIRCUIT_OPEN) {
             asyncCallFailures.inc();
         }
     }

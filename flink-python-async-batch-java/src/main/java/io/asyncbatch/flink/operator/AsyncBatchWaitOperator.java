@@ -12,9 +12,12 @@ import io.asyncbatch.flink.operator.buffer.CloseReason;
 import io.asyncbatch.flink.operator.buffer.LearnedLimit;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import io.asyncbatch.flink.operator.emission.EmittingOperator;
+import io.asyncbatch.flink.operator.inflight.BackendAdmission;
+import io.asyncbatch.flink.operator.inflight.BackendLease;
 import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
 import io.asyncbatch.flink.operator.inflight.BatchListener;
+import io.asyncbatch.flink.operator.inflight.CallAdmission;
 import io.asyncbatch.flink.operator.inflight.InputHold;
 import io.asyncbatch.flink.operator.inflight.RowOutput;
 import io.asyncbatch.flink.operator.queue.BatchQueue;
@@ -130,7 +133,13 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
                         getMetricGroup(), this::load, queue::heldBack, limit::rows, limit::bytes);
         dispatcher =
                 new BatchDispatcher<>(
-                        settings, invoker, getProcessingTimeService(), mailbox, metrics, this);
+                        settings,
+                        invoker,
+                        getProcessingTimeService(),
+                        mailbox,
+                        metrics,
+                        this,
+                        admission());
         hold =
                 new InputHold(
                         dispatcher::hasWaiting,
@@ -150,6 +159,23 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         invoker.open(invokerContext);
         restore(savedElements.restored());
         savedElements.clear();
+    }
+
+    private CallAdmission admission() {
+        if (settings.overload().isNone()) {
+            return CallAdmission.ALWAYS;
+        }
+        return new BackendAdmission(
+                settings,
+                BackendLease.of(
+                        settings,
+                        getRuntimeContext().getTaskInfo(),
+                        getOperatorID(),
+                        getProcessingTimeService().getClock()),
+                getProcessingTimeService(),
+                mailbox,
+                getMetricGroup(),
+                limit::plan);
     }
 
     @Override

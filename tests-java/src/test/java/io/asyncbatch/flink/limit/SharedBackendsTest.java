@@ -14,7 +14,9 @@ class SharedBackendsTest {
         SharedBackends.Lease one = acquire("gpu", 4);
         SharedBackends.Lease same = acquire("gpu", 4);
         SharedBackends.Lease other = acquire("api", 8);
-        assertThat(one.control()).isSameAs(same.control()).isNotSameAs(other.control());
+        assertThat(one.backend().control())
+                .isSameAs(same.backend().control())
+                .isNotSameAs(other.backend().control());
         assertThat(backends.size()).isEqualTo(2);
     }
 
@@ -22,10 +24,10 @@ class SharedBackendsTest {
     void itGoesWithItsLastUser() {
         SharedBackends.Lease one = acquire("gpu", 4);
         SharedBackends.Lease same = acquire("gpu", 4);
-        BackendControl control = one.control();
+        BackendControl control = one.backend().control();
         one.close();
         one.close();
-        assertThat(acquire("gpu", 4).control()).isSameAs(control);
+        assertThat(acquire("gpu", 4).backend().control()).isSameAs(control);
         same.close();
         assertThat(backends.size()).isEqualTo(1);
     }
@@ -33,10 +35,10 @@ class SharedBackendsTest {
     @Test
     void aNewOneIsMadeAfterTheLastUserLeft() {
         SharedBackends.Lease one = acquire("gpu", 4);
-        BackendControl control = one.control();
+        BackendControl control = one.backend().control();
         one.close();
         assertThat(backends.size()).isZero();
-        assertThat(acquire("gpu", 9).control()).isNotSameAs(control);
+        assertThat(acquire("gpu", 9).backend().control()).isNotSameAs(control);
     }
 
     @Test
@@ -51,6 +53,8 @@ class SharedBackendsTest {
 
     private SharedBackends.Lease acquire(String name, int limit) {
         return backends.acquire(
-                name, limit, () -> new BackendControl(new FixedLimit(limit), null, null));
+                name,
+                limit,
+                () -> new Backend(new BackendControl(new FixedLimit(limit), null, null), null, 0));
     }
 }

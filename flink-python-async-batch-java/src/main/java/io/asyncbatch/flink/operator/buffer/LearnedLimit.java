@@ -20,6 +20,7 @@ public final class LearnedLimit {
     private final long mostBytes;
 
     private volatile int rows;
+    private volatile int plannedRows;
     private volatile long bytes;
     private int successes;
 
@@ -31,11 +32,18 @@ public final class LearnedLimit {
         this.mostRows = mostRows;
         this.mostBytes = mostBytes;
         this.rows = mostRows;
+        this.plannedRows = mostRows;
         this.bytes = mostBytes;
     }
 
+    /** Most rows of a batch: as many as have not been too much, and as is planned. */
     public int rows() {
-        return rows;
+        return Math.min(rows, plannedRows);
+    }
+
+    /** Batches had better have at most so many rows from now on, at least 1. */
+    public void plan(int most) {
+        plannedRows = most;
     }
 
     public long bytes() {

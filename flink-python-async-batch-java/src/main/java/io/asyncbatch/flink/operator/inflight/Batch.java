@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.operator.inflight;
 
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.limit.Permit;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.state.FailedRow;
@@ -9,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ScheduledFuture;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
@@ -34,6 +36,7 @@ public final class Batch<IN, OUT> {
         BUFFERED,
         IN_FLIGHT,
         AWAITING_RETRY,
+        AWAITING_CALL,
         AWAITING_WORKER,
         TIMING_OUT,
         DONE
@@ -62,6 +65,9 @@ public final class Batch<IN, OUT> {
     @Nullable private ScheduledFuture<?> deadlineTimer;
 
     @Nullable private ScheduledFuture<?> retryTimer;
+
+    /** The right to the call that is under way, where there is one to have. */
+    @Nullable private Permit permit;
 
     private long firstPosition;
 
@@ -133,6 +139,27 @@ public final class Batch<IN, OUT> {
         retryTimer = timer;
     }
 
+    /** Whether the call is still to be repeated. */
+    boolean awaitsRetry(BatchRequest<IN> failed) {
+        return state == State.AWAITING_RETRY && calls.isCurrent(failed);
+    }
+
+    /**
+     * What is left is called for as soon as that may be: in flight to awaiting call. The deadline
+     * goes on.
+     */
+    void awaitCall() {
+        if (state != State.IN_FLIGHT) {
+            throw new IllegalStateException("only a batch in flight is parted, not one " + state);
+        }
+        state = State.AWAITING_CALL;
+    }
+
+    /** Whether what is left is still to be called for. */
+    boolean awaitsCall() {
+        return state == State.AWAITING_CALL;
+    }
+
     /**
      * The delay passed: awaiting retry to in flight.
      *
@@ -141,7 +168,7 @@ public final class Batch<IN, OUT> {
      */
     @Nullable
     BatchRequest<IN> retry(BatchRequest<IN> failed) {
-        if (state != State.AWAITING_RETRY || !calls.isCurrent(failed)) {
+        if (!awaitsRetry(failed)) {
             return null;
         }
         state = State.IN_FLIGHT;
@@ -162,9 +189,9 @@ public final class Batch<IN, OUT> {
         state = State.AWAITING_WORKER;
     }
 
-    /** It is the batch's turn: awaiting worker to in flight. */
+    /** It is the batch's turn: awaiting worker or call to in flight. */
     BatchRequest<IN> callAgain(long batchId) {
-        if (state != State.AWAITING_WORKER) {
+        if (state != State.AWAITING_WORKER && state != State.AWAITING_CALL) {
             throw new IllegalStateException("only a batch that waits is called, not " + state);
         }
         state = State.IN_FLIGHT;
@@ -177,13 +204,18 @@ public final class Batch<IN, OUT> {
     }
 
     /**
-     * The deadline passed: in flight or awaiting retry to timing out.
+     * The deadline passed: in flight, awaiting retry or awaiting call to timing out.
      *
+     * @param newBatchId of a call for what is left, if none is under way
      * @return the last attempt, with its rows that have no outcome yet; null if the outcome of all
      *     was faster
      */
     @Nullable
-    BatchRequest<IN> passDeadline() {
+    BatchRequest<IN> passDeadline(LongSupplier newBatchId) {
+        if (state == State.AWAITING_CALL) {
+            state = State.TIMING_OUT;
+            return calls.allParts(newBatchId.getAsLong());
+        }
         if (state != State.IN_FLIGHT && state != State.AWAITING_RETRY) {
             return null;
         }
@@ -278,6 +310,19 @@ public final class Batch<IN, OUT> {
             retryTimer.cancel(false);
             retryTimer = null;
         }
+    }
+
+    /** Has the right to the call that begins now. */
+    void holdPermit(Permit right) {
+        permit = right;
+    }
+
+    /** The right to the call that has ended, once; null if there is none. */
+    @Nullable
+    Permit releasePermit() {
+        Permit right = permit;
+        permit = null;
+        return right;
     }
 
     /** A call for rows of the batch begins now, by the monotonic clock. */

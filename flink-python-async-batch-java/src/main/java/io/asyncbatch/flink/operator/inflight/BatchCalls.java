@@ -111,6 +111,11 @@ final class BatchCalls<IN> {
         }
     }
 
+    /** Rows of the next part. */
+    int nextPartSize() {
+        return parts.element().rows().length;
+    }
+
     /** Calls for the next part, under a new id. */
     BatchRequest<IN> nextPart(long batchId) {
         Part next = parts.pop();

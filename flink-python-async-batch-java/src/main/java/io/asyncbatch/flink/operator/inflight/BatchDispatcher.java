@@ -8,6 +8,7 @@ import io.asyncbatch.flink.invoker.RowFailure;
 import io.asyncbatch.flink.metrics.BatchMetrics;
 import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.BatchSettings;
+import io.asyncbatch.flink.operator.inflight.CallAdmission.Answer;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -33,7 +34,8 @@ import org.slf4j.LoggerFactory;
  * @param <OUT> type of the outputs
  */
 @Internal
-public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, OUT> {
+public final class BatchDispatcher<IN, OUT>
+        implements InvokerCalls.Reports<IN, OUT>, PendingCalls.Maker<IN, OUT> {
 
     /**
      * How long a timeout handler may take after the deadline. It only has to substitute results, so
@@ -52,6 +54,8 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
     private final Slots<IN, OUT> slots;
     private final Settlement<IN, OUT> settlement;
     private final CallGate<IN, OUT> gate;
+    private final CallAdmission admission;
+    private final PendingCalls<IN, OUT> pending;
 
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
     private long lastBatchId;
@@ -64,6 +68,20 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
             MailboxExecutor mailbox,
             BatchMetrics metrics,
             BatchListener<IN, OUT> listener) {
+        this(settings, invoker, timeService, mailbox, metrics, listener, CallAdmission.ALWAYS);
+    }
+
+    /**
+     * @param admission whether a call may begin; closed with this
+     */
+    public BatchDispatcher(
+            BatchSettings settings,
+            BatchInvoker<IN, OUT> invoker,
+            ProcessingTimeService timeService,
+            MailboxExecutor mailbox,
+            BatchMetrics metrics,
+            BatchListener<IN, OUT> listener,
+            CallAdmission admission) {
         this.settings = settings;
         this.calls = new InvokerCalls<>(invoker, mailbox, this);
         this.timeService = timeService;
@@ -73,12 +91,21 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
         this.settlement =
                 new Settlement<>(settings.failureHandling(), timeService, metrics, listener);
         this.gate = new CallGate<>(settings.failureHandling().suspectAfter());
+        this.admission = admission;
+        this.pending = new PendingCalls<>(gate, slots, admission, this::isIdle, this);
+        admission.start(this::makeCalls);
     }
 
     /** Dispatches the batch as soon as it has a slot, which may be now. Never waits. */
     public void submit(Batch<IN, OUT> batch) throws Exception {
         slots.await(batch);
-        dispatchWaiting();
+        makeCalls();
+    }
+
+    private void makeCalls() throws Exception {
+        if (!closed) {
+            pending.makeAll();
+        }
     }
 
     /** Whether there are batches without a slot. */
@@ -88,7 +115,7 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
 
     /** Whether a batch that is submitted now is dispatched at once, unless it is too heavy. */
     public boolean hasFreeSlot() {
-        return gate.isOpenToAll() && slots.hasFree();
+        return pending.hasRoom();
     }
 
     /** What is invoked or awaits emission. Any thread may ask. */
@@ -101,49 +128,48 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
         if (batch.holdsSlot()) {
             metrics.batchLeft(nanoTime() - batch.openedNanos());
             slots.free(batch);
-            dispatchWaiting();
-            tellOfFreeSlot();
+            makeCalls();
         }
     }
 
-    private void tellOfFreeSlot() throws Exception {
-        if (hasFreeSlot()) {
-            listener.onSlotFree();
-        }
+    @Override
+    public void hasRoom() throws Exception {
+        listener.onSlotFree();
     }
 
     /** Cancels all timers. Whatever is reported from now on is ignored. */
     public void close() {
         closed = true;
         invoked.forEach(Batch::cancelTimers);
+        invoked.forEach(admission::ignored);
         invoked.clear();
-        slots.close();
-        gate.close();
+        pending.close();
+        admission.close();
     }
 
-    private void dispatchWaiting() throws Exception {
-        while (gate.isOpenToAll()) {
-            Batch<IN, OUT> next = slots.take();
-            if (next == null) {
-                return;
-            }
-            dispatch(next);
-        }
-    }
-
-    private void dispatch(Batch<IN, OUT> batch) throws Exception {
+    @Override
+    public void dispatch(Batch<IN, OUT> batch, Answer answer) throws Exception {
         invoked.add(batch);
         BatchRequest<IN> request = batch.dispatch(++lastBatchId);
         metrics.batchDispatched(nanoTime() - batch.closedNanos());
         startDeadline(batch);
-        invoke(batch, request);
+        invoke(batch, request, answer);
     }
 
     private void startDeadline(Batch<IN, OUT> batch) {
         batch.setDeadlineTimer(timerIn(settings.timeoutMillis(), () -> onDeadline(batch)));
     }
 
-    private void invoke(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
+    private void invoke(Batch<IN, OUT> batch, BatchRequest<IN> request, Answer answer)
+            throws Exception {
+        if (answer == Answer.REFUSED) {
+            gate.ended(batch);
+            goOnIf(
+                    settlement.refused(
+                            batch, request, admission.refusal(), admission.refusalFailsTask()),
+                    batch);
+            return;
+        }
         batch.callBegan(nanoTime());
         try {
             calls.invoke(batch, request);
@@ -170,6 +196,7 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
         }
         gate.ended(batch);
         if (outcome instanceof BatchOutcome.WorkerLost<OUT> lost) {
+            admission.ignored(batch);
             onWorkerLost(batch, request, lost);
             return;
         }
@@ -177,6 +204,7 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
         metrics.callEnded(callNanos);
         listener.onCallEnded(callNanos);
         BatchOutcome<OUT> told = tell(outcome);
+        admission.ended(batch, told);
         if (!(told instanceof BatchOutcome.Success)
                 && failure == null
                 && batch.calls().unsettledCount() == 0) {
@@ -193,32 +221,41 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
             // No longer than the deadline, which comes first then; the sum might overflow.
             long delayMillis = Math.min(retry.delayMillis(), settings.timeoutMillis());
             batch.awaitRetry(timerIn(delayMillis, () -> onRetry(batch, request)));
-            callNext();
+            makeCalls();
         } else {
             goOnIf(settlement.settle(batch, request, FailureKind.EXCEPTION, told, failure), batch);
         }
     }
 
     private void onRetry(Batch<IN, OUT> batch, BatchRequest<IN> failed) throws Exception {
-        BatchRequest<IN> next = closed ? null : batch.retry(failed);
-        if (next == null) {
+        if (closed || !batch.awaitsRetry(failed)) {
             return;
         }
         if (gate.isOpenToAll()) {
-            invoke(batch, next);
+            pending.addRetry(batch, failed);
+            makeCalls();
         } else {
+            batch.retry(failed);
             batch.calls().putBack(false);
-            callInTurn(batch);
+            awaitTurn(batch);
         }
     }
 
+    @Override
+    public void repeat(Batch<IN, OUT> batch, BatchRequest<IN> failed, Answer answer)
+            throws Exception {
+        invoke(batch, batch.retry(failed), answer);
+    }
+
     private void onDeadline(Batch<IN, OUT> batch) throws Exception {
-        BatchRequest<IN> request = closed ? null : batch.passDeadline();
+        BatchRequest<IN> request = closed ? null : batch.passDeadline(() -> ++lastBatchId);
         if (request == null) {
             return;
         }
         metrics.batchTimedOut();
+        admission.timedOut(batch);
         askTimeoutHandler(batch, request);
+        makeCalls();
     }
 
     private void askTimeoutHandler(Batch<IN, OUT> batch, BatchRequest<IN> request)
@@ -313,28 +350,26 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
             return;
         }
         gate.reopen();
-        callNext();
-        tellOfFreeSlot();
+        makeCalls();
     }
 
     /** Calls for the next part of the batch when it is its turn, with a deadline from then on. */
-    private void callInTurn(Batch<IN, OUT> batch) throws Exception {
+    private void awaitTurn(Batch<IN, OUT> batch) throws Exception {
         batch.awaitWorker();
         gate.await(batch);
-        callNext();
+        makeCalls();
     }
 
-    private void callNext() throws Exception {
-        while (!gate.isOpenToAll()) {
-            Batch<IN, OUT> next = gate.next(this::isIdle);
-            if (next == null) {
-                return;
-            }
-            BatchRequest<IN> request = next.callAgain(++lastBatchId);
-            startDeadline(next);
-            invoke(next, request);
-        }
-        dispatchWaiting();
+    @Override
+    public void callInTurn(Batch<IN, OUT> batch, Answer answer) throws Exception {
+        BatchRequest<IN> request = batch.callAgain(++lastBatchId);
+        startDeadline(batch);
+        invoke(batch, request, answer);
+    }
+
+    @Override
+    public void callPart(Batch<IN, OUT> batch, Answer answer) throws Exception {
+        invoke(batch, batch.callAgain(++lastBatchId), answer);
     }
 
     private boolean isIdle() {
@@ -363,6 +398,7 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
         }
         if (settlement.settleRows(batch, request, rows, results, failures)) {
             if (batch.allSettled()) {
+                admission.ended(batch, BatchOutcome.success(List.of()));
                 complete(batch);
             } else {
                 listener.onPartlyDone(batch);
@@ -387,9 +423,10 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
         if (batch.isTimingOut()) {
             askTimeoutHandler(batch, batch.calls().allParts(++lastBatchId));
         } else if (gate.admits(batch) && batch.hasCallUnderWay()) {
-            invoke(batch, batch.calls().nextPart(++lastBatchId));
+            pending.addPart(batch);
+            makeCalls();
         } else {
-            callInTurn(batch);
+            awaitTurn(batch);
         }
     }
 
@@ -399,7 +436,7 @@ public final class BatchDispatcher<IN, OUT> implements InvokerCalls.Reports<IN, 
         gate.ended(batch);
         metrics.batchDone(batch.size());
         listener.onDone(batch);
-        callNext();
+        makeCalls();
     }
 
     private long nanoTime() {

@@ -83,24 +83,29 @@ final class CallGate<IN, OUT> {
     }
 
     /**
-     * The batch whose turn it is now, which is no longer here then.
+     * The batch whose turn it is now; null if it is nobody's.
      *
      * @param idle whether no call is under way
      */
     @Nullable
-    Batch<IN, OUT> next(BooleanSupplier idle) {
+    Batch<IN, OUT> peek(BooleanSupplier idle) {
         if (shut || alone != null) {
             return null;
         }
         if (suspects.isEmpty()) {
+            return others.peek();
+        }
+        return idle.getAsBoolean() ? suspects.peek() : null;
+    }
+
+    /** The batch whose turn it is takes it, and is no longer here then. */
+    void take() {
+        if (suspects.isEmpty()) {
             lastAlone = null;
-            return others.poll();
+            others.remove();
+        } else {
+            alone = suspects.remove();
         }
-        if (!idle.getAsBoolean()) {
-            return null;
-        }
-        alone = suspects.remove();
-        return alone;
     }
 
     /** Nobody waits any more. */

@@ -187,6 +187,23 @@ final class Settlement<IN, OUT> {
     }
 
     /**
+     * A call is not made, as the circuit breaker is open.
+     *
+     * @param failsTask whether that ends the task, whatever becomes of calls that fail
+     * @return false if that ends the task
+     */
+    boolean refused(
+            Batch<IN, OUT> batch, BatchRequest<IN> request, Exception cause, boolean failsTask)
+            throws Exception {
+        if (failsTask) {
+            return failTask(request, FailureKind.CIRCUIT_OPEN, cause);
+        }
+        metrics.rowsFailed(FailureKind.CIRCUIT_OPEN, batch.calls().unsettledCount());
+        batch.failCall(failedRow(FailureKind.CIRCUIT_OPEN, cause, request));
+        return true;
+    }
+
+    /**
      * What runs the function is broken.
      *
      * @return false, as that ends the task
@@ -204,6 +221,7 @@ final class Settlement<IN, OUT> {
     }
 
     private FailedRow failedRow(FailureKind kind, Throwable cause, BatchRequest<IN> request) {
-        return FailedRow.of(kind, cause, request.attempt(), timeService.getCurrentProcessingTime());
+        int calls = kind == FailureKind.CIRCUIT_OPEN ? request.attempt() - 1 : request.attempt();
+        return FailedRow.of(kind, cause, calls, timeService.getCurrentProcessingTime());
     }
 }

@@ -41,15 +41,17 @@ final class Slots<IN, OUT> {
         return waiting.isEmpty() && load.batches() < capacity && load.bytes() < maxBytesInFlight;
     }
 
-    /** Gives a slot to the batch that waits longest; null if none waits or there is none for it. */
+    /** The batch that waits longest; null if none waits or there is no slot for it. */
     @Nullable
-    Batch<IN, OUT> take() {
+    Batch<IN, OUT> next() {
         Batch<IN, OUT> next = waiting.peek();
-        if (next == null || !hasSlotFor(next)) {
-            return null;
-        }
+        return next == null || !hasSlotFor(next) ? null : next;
+    }
+
+    /** Gives that batch its slot. */
+    void take() {
+        Batch<IN, OUT> next = waiting.remove();
         load = load.plus(next.size(), next.bytes());
-        return waiting.remove();
     }
 
     /** One batch is let through whatever it weighs, since no wait makes it lighter. */

@@ -1,0 +1,68 @@
+package io.asyncbatch.flink.metrics;
+
+import java.util.function.IntSupplier;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.MetricGroup;
+
+/**
+ * What is measured where a backend's limits are watched, listed in {@code docs/metrics.md}. Updated
+ * by the mailbox thread alone; Flink's reporters read them from theirs.
+ */
+@Internal
+public final class OverloadMetrics {
+
+    private final Counter callsRefused;
+    private final Counter callsDropped;
+    private final Counter retriesHeldByBudget;
+    private final Counter circuitBreakerOpened;
+
+    /**
+     * All suppliers are read by the reporters' threads.
+     *
+     * @param callsInFlight of this subtask
+     * @param limit calls that may be in flight, of all that share the backend
+     * @param state of the circuit breaker: 0 closed, 1 open, 2 half open
+     * @param plannedBatchSize most rows of a batch as planned
+     */
+    public OverloadMetrics(
+            MetricGroup group,
+            IntSupplier callsInFlight,
+            IntSupplier limit,
+            IntSupplier state,
+            IntSupplier plannedBatchSize) {
+        gauge(group, "callsInFlight", callsInFlight);
+        gauge(group, "concurrencyLimit", limit);
+        gauge(group, "circuitBreakerState", state);
+        gauge(group, "plannedBatchSize", plannedBatchSize);
+        callsRefused = group.counter("callsRefused");
+        callsDropped = group.counter("callsDropped");
+        retriesHeldByBudget = group.counter("retriesHeldByBudget");
+        circuitBreakerOpened = group.counter("circuitBreakerOpened");
+    }
+
+    private static void gauge(MetricGroup group, String name, IntSupplier value) {
+        Gauge<Integer> gauge = value::getAsInt;
+        group.gauge(name, gauge);
+    }
+
+    /** A call was ready to begin and had to wait, or failed. */
+    public void callRefused() {
+        callsRefused.inc();
+    }
+
+    /** A call ended in a way that says that the backend is overloaded or away. */
+    public void callDropped() {
+        callsDropped.inc();
+    }
+
+    /** A call that is to be repeated has to wait for the budget. */
+    public void retryHeld() {
+        retriesHeldByBudget.inc();
+    }
+
+    public void circuitBreakerOpened() {
+        circuitBreakerOpened.inc();
+    }
+}

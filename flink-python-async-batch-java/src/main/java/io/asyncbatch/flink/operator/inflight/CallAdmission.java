@@ -1,0 +1,123 @@
+package io.asyncbatch.flink.operator.inflight;
+
+import io.asyncbatch.flink.invoker.BatchOutcome;
+import javax.annotation.Nullable;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.util.function.ThrowingRunnable;
+
+/**
+ * Whether a call may begin, of a batch that has a slot. Owned by the mailbox thread.
+ *
+ * <p>Each call that was let go ends here once: it {@linkplain #ended ended}, {@linkplain #timedOut
+ * timed out}, or was {@linkplain #ignored ignored}. Of a batch without a call under way these do
+ * nothing.
+ */
+@Internal
+public interface CallAdmission extends AutoCloseable {
+
+    /** What becomes of a call that is to be made. */
+    enum Answer {
+        /** It is made. */
+        GO,
+
+        /** It waits, and so do all others. */
+        WAIT,
+
+        /** It waits, as it repeats one; others may go. */
+        RETRIES_WAIT,
+
+        /** It is not made, and fails. */
+        REFUSED
+    }
+
+    /** Any call may begin at any time. */
+    CallAdmission ALWAYS = new Always();
+
+    /**
+     * Is asked for the first time after this.
+     *
+     * @param retry called, in the mailbox thread, when an answer that was {@link Answer#WAIT} or
+     *     {@link Answer#RETRIES_WAIT}, or a {@link #hasRoom} that was false, may be another one now
+     */
+    void start(ThrowingRunnable<Exception> retry);
+
+    /**
+     * Asks for the right to call for some rows of the batch, which has it if the answer is {@link
+     * Answer#GO}.
+     *
+     * @param attempt from 1; others than the first repeat a call
+     */
+    Answer ask(Batch<?, ?> batch, int attempt, int rows);
+
+    /** Whether a batch that came now would not wait. */
+    boolean hasRoom();
+
+    /**
+     * The batch's call ended.
+     *
+     * @param outcome not {@link BatchOutcome.Deferred}; null if what runs the function is broken
+     */
+    void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome);
+
+    /** The batch's deadline passed before its call ended. */
+    void timedOut(Batch<?, ?> batch);
+
+    /** The batch's call ended in a way that says nothing about what it calls. */
+    void ignored(Batch<?, ?> batch);
+
+    /** Nothing waits to be called for. */
+    void nothingWaits();
+
+    /** Why calls are refused. Whether the task is to fail for it is in the settings. */
+    Exception refusal();
+
+    /** Whether a call that is refused fails the task, whatever becomes of calls that fail. */
+    boolean refusalFailsTask();
+
+    @Override
+    void close();
+
+    /** See {@link #ALWAYS}; stateless. */
+    final class Always implements CallAdmission {
+
+        private Always() {}
+
+        @Override
+        public void start(ThrowingRunnable<Exception> retry) {}
+
+        @Override
+        public Answer ask(Batch<?, ?> batch, int attempt, int rows) {
+            return Answer.GO;
+        }
+
+        @Override
+        public boolean hasRoom() {
+            return true;
+        }
+
+        @Override
+        public void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome) {}
+
+        @Override
+        public void timedOut(Batch<?, ?> batch) {}
+
+        @Override
+        public void ignored(Batch<?, ?> batch) {}
+
+        @Override
+        public void nothingWaits() {}
+
+        @Override
+        public Exception refusal() {
+            throw new IllegalStateException("no call is refused");
+        }
+
+        @Override
+        public boolean refusalFailsTask() {
+            return false;
+        }
+
+        @Override
+        public void close() {}
+    }
+}
