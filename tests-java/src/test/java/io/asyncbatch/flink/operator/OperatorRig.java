@@ -23,6 +23,7 @@ import org.apache.flink.metrics.Metric;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.clusterframework.types.ResourceID;
 import org.apache.flink.runtime.executiongraph.ExecutionGraphTestUtils;
+import org.apache.flink.runtime.jobgraph.OperatorID;
 import org.apache.flink.runtime.metrics.MetricRegistry;
 import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
 import org.apache.flink.runtime.metrics.groups.TaskManagerMetricGroup;
@@ -49,6 +50,8 @@ import org.apache.flink.util.function.ThrowingRunnable;
  * thread. Each row's value times ten is its result.
  */
 final class OperatorRig<T> implements AutoCloseable {
+
+    private static final OperatorID OPERATOR = new OperatorID(1, 2);
 
     final FakeInvoker<T, T> invoker;
     private final TypeInformation<T> type;
@@ -82,6 +85,8 @@ final class OperatorRig<T> implements AutoCloseable {
         harness =
                 new OneInputStreamOperatorTestHarness<>(
                         new ManualTimeFactory(factory), serializer, environment);
+        // Rigs with several indexes are subtasks of one operator.
+        harness.getStreamConfig().setOperatorID(OPERATOR);
         harness.setup(serializer);
     }
 

@@ -1,0 +1,152 @@
+package io.asyncbatch.flink.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
+import io.asyncbatch.flink.Concurrency;
+import io.asyncbatch.flink.OnFailure;
+import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import java.util.List;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Subtasks of one JVM that call the same backend. */
+@Timeout(20)
+class SharedBackendTest {
+
+    private static Settings settings(OutputMode mode, String name, int concurrency) {
+        return Settings.of(mode)
+                .batchSize(1)
+                .capacity(4)
+                .concurrency(Concurrency.fixed(concurrency))
+                .backend(name + " " + mode);
+    }
+
+    private static OperatorRig<Integer> subtask(Settings settings, int index, int parallelism)
+            throws Exception {
+        return OperatorRig.create(settings.build(), index, parallelism).opened();
+    }
+
+    private static long open(OperatorRig<Integer> rig) {
+        return rig.invoker.invocations.stream().filter(FakeInvoker.Call::isOpen).count();
+    }
+
+    private static void row(OperatorRig<Integer> rig, int value) throws Exception {
+        rig.whileYielding(() -> rig.rows(value), () -> rig.timers.advance(1));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void subtasksHaveTheWholeTogetherAndShareItFairly(OutputMode mode) throws Exception {
+        Settings settings = settings(mode, "fair", 4);
+        try (var one = subtask(settings, 0, 2);
+                var other = subtask(settings, 1, 2)) {
+            one.rows(1, 2, 3, 4);
+            assertThat(open(one)).as("nobody else wants any").isEqualTo(4);
+            row(other, 5);
+            row(other, 6);
+            row(other, 7);
+            assertThat(open(other)).isZero();
+            assertThat(other.gauge("concurrencyLimit")).isEqualTo(4);
+            one.succeed(0).succeed(1);
+            other.runMails();
+            assertThat(open(other)).isEqualTo(2);
+            row(one, 8);
+            row(one, 9);
+            assertThat(open(one)).as("each has two").isEqualTo(2);
+            one.succeed(2);
+            other.runMails();
+            assertThat(open(one)).as("who has fewer comes first").isEqualTo(2);
+            assertThat(open(other)).isEqualTo(2);
+            while (open(one) + open(other) > 0) {
+                one.invoker.invocations.forEach(FakeInvoker.Call::succeed);
+                other.invoker.invocations.forEach(FakeInvoker.Call::succeed);
+                one.runMails();
+                other.runMails();
+                one.runMails();
+            }
+            assertThat(one.output()).hasSize(6);
+            assertThat(other.output()).hasSize(3);
+        }
+    }
+
+    /** Of a cluster with two TaskManagers, in one of which there is only one of four subtasks. */
+    @ParameterizedTest
+    @EnumSource
+    void aTaskManagerHasThePartsOfItsSubtasks(OutputMode mode) throws Exception {
+        Settings settings = settings(mode, "parts", 10);
+        try (var first = subtask(settings, 0, 4)) {
+            assertThat(first.gauge("concurrencyLimit")).isEqualTo(3);
+            try (var last = subtask(settings, 3, 4)) {
+                assertThat(last.gauge("concurrencyLimit")).isEqualTo(5);
+            }
+            assertThat(first.gauge("concurrencyLimit")).isEqualTo(3);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whoLeavesLetsOthersGo(OutputMode mode) throws Exception {
+        Settings settings = settings(mode, "leaves", 2);
+        try (var stays = subtask(settings, 0, 2)) {
+            try (var leaves = subtask(settings, 1, 2)) {
+                leaves.rows(1, 2);
+                row(stays, 3);
+                assertThat(open(stays)).isZero();
+            }
+            stays.runMails();
+            assertThat(open(stays)).isEqualTo(1);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void oneThatNamesItWithOtherSettingsIsRefusedUntilItIsFree(OutputMode mode) throws Exception {
+        try (var one = OperatorRig.open(settings(mode, "differs", 2))) {
+            assertThat(one.gauge("concurrencyLimit")).isEqualTo(2);
+            var other = OperatorRig.create(settings(mode, "differs", 3));
+            assertThatThrownBy(other::opened)
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageStartingWith("backend 'differs " + mode + "' is used with settings");
+            other.close();
+        }
+        try (var later = OperatorRig.open(settings(mode, "differs", 3))) {
+            assertThat(later.gauge("concurrencyLimit")).isEqualTo(3);
+        }
+    }
+
+    /** One opens it, both stop, and one of them sends the probe. */
+    @ParameterizedTest
+    @EnumSource
+    void theCircuitBreakerIsOneToo(OutputMode mode) throws Exception {
+        Settings settings =
+                settings(mode, "breaker", 4)
+                        .timeout(60_000)
+                        .onFailure(OnFailure.SKIP)
+                        .circuitBreaker(Overload.breaker(WhenOpen.BACK_PRESSURE));
+        try (var one = subtask(settings, 0, 2);
+                var other = subtask(settings, 1, 2)) {
+            one.rows(1, 2);
+            for (int call : List.of(0, 1)) {
+                one.invoker.invocations.get(call).fail(new Overload.Busy());
+            }
+            one.runMails();
+            row(other, 3);
+            row(one, 4);
+            assertThat(open(one) + open(other)).isZero();
+            assertThat(one.counter("circuitBreakerOpened")).isEqualTo(1);
+            assertThat(other.counter("circuitBreakerOpened")).isZero();
+            one.timers.advance(Overload.PAUSE);
+            other.timers.advance(Overload.PAUSE);
+            other.runMails();
+            one.runMails();
+            assertThat(open(one)).isZero();
+            assertThat(open(other)).isEqualTo(1);
+            other.succeed(0);
+            one.runMails();
+            assertThat(open(one)).as("the next probe, as it was woken").isEqualTo(1);
+        }
+    }
+}
