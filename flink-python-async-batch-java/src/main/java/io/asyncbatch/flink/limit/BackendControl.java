@@ -136,7 +136,8 @@ public final class BackendControl {
 
         /**
          * Whether a first attempt may begin now. If only calls that end can change the answer, he
-         * waits for that from then on, as after {@link #tryCall}.
+         * waits for that from then on, as after {@link #tryCall}. If it may, nothing is kept for
+         * him any more: he has nothing to call for yet.
          */
         public boolean mayCall(long nowNanos) {
             boolean may;
@@ -150,7 +151,7 @@ public final class BackendControl {
                 }
                 before = state();
                 may = allows(1, nowNanos);
-                if (!may && stopWaiting(this)) {
+                if (stopWaiting(this)) {
                     toWake = wakeable();
                 }
                 after = state();

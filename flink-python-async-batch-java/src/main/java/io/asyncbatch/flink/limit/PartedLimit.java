@@ -7,14 +7,22 @@ import org.apache.flink.annotation.Internal;
 /**
  * A limit that somebody chose for a whole cluster, in a JVM that has only some of those who share
  * it. Each brings his {@linkplain StaticSplit part}. Groups that name the same backend have chosen
- * the same whole together, so it is the largest sum of a group that counts here, not all of them.
- * Thread-safe.
+ * the same whole together, so it is the largest sum of a group that counts here, not all of them,
+ * and never more than the whole. Thread-safe.
  */
 @Internal
 public final class PartedLimit implements ConcurrencyLimit {
 
+    private final int whole;
     private final Map<Object, Integer> byGroup = new HashMap<>();
     private volatile int limit = 1;
+
+    /**
+     * @param whole what the cluster has, at least 1
+     */
+    public PartedLimit(int whole) {
+        this.whole = whole;
+    }
 
     /**
      * Somebody comes.
@@ -34,7 +42,8 @@ public final class PartedLimit implements ConcurrencyLimit {
     }
 
     private int largest() {
-        return byGroup.values().stream().mapToInt(Integer::intValue).max().orElse(1);
+        int sum = byGroup.values().stream().mapToInt(Integer::intValue).max().orElse(1);
+        return Math.min(whole, sum);
     }
 
     @Override

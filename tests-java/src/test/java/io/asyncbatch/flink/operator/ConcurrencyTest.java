@@ -3,18 +3,22 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.CircuitBreakerOptions;
 import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.metrics.DocumentedMetrics;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.sidecar.SidecarException;
 import java.net.ConnectException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
@@ -404,6 +408,38 @@ class ConcurrencyTest {
             rig.runMails().advance(20_000);
             assertThat(rig.invoker.invocations).hasSize(3);
             assertThat(rig.timers.active()).isZero();
+        }
+    }
+
+    // -------------------------------------------------------------- measured
+
+    @Test
+    void registersWhatIsDocumented() throws Exception {
+        try (var rig = OperatorRig.open(one(OutputMode.ORDERED));
+                var other = OperatorRig.open(Settings.ordered())) {
+            Set<String> documented = DocumentedMetrics.under("Overload control", rig.metrics);
+            Set<String> added = new HashSet<>(rig.metrics.keySet());
+            added.removeAll(other.metrics.keySet());
+            assertThat(added).isEqualTo(documented);
+        }
+    }
+
+    /** A task that is held up by those after it does not make its backend slow. */
+    @Test
+    void aCallIsOverWhenItReportsAndNotWhenTheTaskHasTimeForIt() throws Exception {
+        CircuitBreakerOptions slow =
+                CircuitBreakerOptions.builder()
+                        .window(1, Duration.ofSeconds(30), 1)
+                        .slowCallRate(1, Duration.ofMillis(100))
+                        .build();
+        try (var rig = OperatorRig.open(one(OutputMode.ORDERED).circuitBreaker(slow))) {
+            rig.rows(1).advance(50);
+            rig.invoker.invocations.get(0).succeed();
+            rig.timers.advance(500);
+            rig.runMails();
+            assertThat(rig.counter("circuitBreakerOpened")).isZero();
+            rig.rows(2).advance(101).succeed(1);
+            assertThat(rig.counter("circuitBreakerOpened")).isEqualTo(1);
         }
     }
 

@@ -101,6 +101,27 @@ class SharedBackendTest {
         }
     }
 
+    /** It is told that there is room, and others are not kept from it meanwhile. */
+    @ParameterizedTest
+    @EnumSource
+    void aBatchThatIsStillOpenKeepsNothingFromOthers(OutputMode mode) throws Exception {
+        Settings settings = settings(mode, "open", 1);
+        try (var busy = subtask(settings, 0, 2);
+                var late = subtask(settings.batchSize(2).batchTimeout(10), 1, 2)) {
+            busy.rows(1);
+            late.rows(1).advance(10);
+            busy.succeed(0);
+            late.runMails();
+            busy.rows(2);
+            assertThat(open(busy)).isEqualTo(1);
+            late.advance(1);
+            assertThat(open(late)).isZero();
+            busy.succeed(1);
+            late.runMails().advance(1);
+            assertThat(open(late)).isEqualTo(1);
+        }
+    }
+
     @ParameterizedTest
     @EnumSource
     void oneThatNamesItWithOtherSettingsIsRefusedUntilItIsFree(OutputMode mode) throws Exception {

@@ -145,15 +145,16 @@ public final class BackendAdmission implements CallAdmission {
     // ---------------------------------------------------------------- ending
 
     @Override
-    public void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome) {
+    public void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome, long nanos) {
         Permit permit = batch.releasePermit();
         if (permit == null) {
             return;
         }
+        long ended = nanos + lease.backend().zeroNanos();
         switch (OverloadSigns.of(outcome)) {
-            case SUCCESS -> learn(permit.succeed(now()));
-            case DROPPED -> drop(permit, OverloadSigns.retryAfterNanos(outcome));
-            default -> permit.ignore(now());
+            case SUCCESS -> learn(permit.succeed(ended));
+            case DROPPED -> drop(permit, ended, OverloadSigns.retryAfterNanos(outcome));
+            default -> permit.ignore(ended);
         }
     }
 
@@ -161,7 +162,7 @@ public final class BackendAdmission implements CallAdmission {
     public void timedOut(Batch<?, ?> batch) {
         Permit permit = batch.releasePermit();
         if (permit != null) {
-            drop(permit, 0);
+            drop(permit, now(), 0);
         }
     }
 
@@ -173,9 +174,9 @@ public final class BackendAdmission implements CallAdmission {
         }
     }
 
-    private void drop(Permit permit, long retryAfterNanos) {
+    private void drop(Permit permit, long nanos, long retryAfterNanos) {
         metrics.callDropped();
-        learn(permit.drop(now(), retryAfterNanos));
+        learn(permit.drop(nanos, retryAfterNanos));
     }
 
     /** Fewer calls than the limit only where nobody else makes them: one has to see all of them. */

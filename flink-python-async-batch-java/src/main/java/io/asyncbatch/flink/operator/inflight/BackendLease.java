@@ -87,7 +87,9 @@ public final class BackendLease implements AutoCloseable {
                                 make(
                                         overload,
                                         MOST_OF_A_SHARED_BACKEND,
-                                        isFixed(overload) ? new PartedLimit() : null,
+                                        isFixed(overload)
+                                                ? new PartedLimit(overload.concurrency().getLeast())
+                                                : null,
                                         clock));
         int part = 0;
         if (isFixed(overload)) {
@@ -129,7 +131,7 @@ public final class BackendLease implements AutoCloseable {
 
     private static ConcurrencyLimit limit(@Nullable Concurrency concurrency, int most) {
         if (concurrency == null) {
-            return new FixedLimit(most);
+            return new FixedLimit(Integer.MAX_VALUE);
         }
         if (!concurrency.isAdaptive()) {
             return new FixedLimit(concurrency.getLeast());

@@ -83,7 +83,7 @@ public final class BatchDispatcher<IN, OUT>
             BatchListener<IN, OUT> listener,
             CallAdmission admission) {
         this.settings = settings;
-        this.calls = new InvokerCalls<>(invoker, mailbox, this);
+        this.calls = new InvokerCalls<>(invoker, mailbox, this, timeService.getClock());
         this.timeService = timeService;
         this.metrics = metrics;
         this.listener = listener;
@@ -183,7 +183,8 @@ public final class BatchDispatcher<IN, OUT>
             Batch<IN, OUT> batch,
             BatchRequest<IN> request,
             BatchOutcome<OUT> outcome,
-            Throwable failure)
+            Throwable failure,
+            long reportedNanos)
             throws Exception {
         if (closed) {
             return;
@@ -204,7 +205,7 @@ public final class BatchDispatcher<IN, OUT>
         metrics.callEnded(callNanos);
         listener.onCallEnded(callNanos);
         BatchOutcome<OUT> told = tell(outcome);
-        admission.ended(batch, told);
+        admission.ended(batch, told, reportedNanos);
         if (!(told instanceof BatchOutcome.Success)
                 && failure == null
                 && batch.calls().unsettledCount() == 0) {
@@ -398,7 +399,7 @@ public final class BatchDispatcher<IN, OUT>
         }
         if (settlement.settleRows(batch, request, rows, results, failures)) {
             if (batch.allSettled()) {
-                admission.ended(batch, BatchOutcome.success(List.of()));
+                admission.ended(batch, BatchOutcome.success(List.of()), nanoTime());
                 complete(batch);
             } else {
                 listener.onPartlyDone(batch);

@@ -56,8 +56,9 @@ public interface CallAdmission extends AutoCloseable {
      * The batch's call ended.
      *
      * @param outcome not {@link BatchOutcome.Deferred}; null if what runs the function is broken
+     * @param nanos when it ended, by the monotonic clock
      */
-    void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome);
+    void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome, long nanos);
 
     /** The batch's deadline passed before its call ended. */
     void timedOut(Batch<?, ?> batch);
@@ -96,7 +97,7 @@ public interface CallAdmission extends AutoCloseable {
         }
 
         @Override
-        public void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome) {}
+        public void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome, long nanos) {}
 
         @Override
         public void timedOut(Batch<?, ?> batch) {}

@@ -9,6 +9,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.util.clock.Clock;
 import org.apache.flink.util.function.ThrowingRunnable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,11 +26,16 @@ final class InvokerCalls<IN, OUT> {
     /** What the invoker reports, in the mailbox thread. */
     interface Reports<IN, OUT> {
 
+        /**
+         * @param reportedNanos when it did, by the monotonic clock: the mailbox thread may have
+         *     been held up since
+         */
         void onInvocation(
                 Batch<IN, OUT> batch,
                 BatchRequest<IN> request,
                 @Nullable BatchOutcome<OUT> outcome,
-                @Nullable Throwable failure)
+                @Nullable Throwable failure,
+                long reportedNanos)
                 throws Exception;
 
         void onEarlyRows(
@@ -55,8 +61,14 @@ final class InvokerCalls<IN, OUT> {
     private final BatchInvoker<IN, OUT> invoker;
     private final MailboxExecutor mailbox;
     private final Reports<IN, OUT> reports;
+    private final Clock clock;
 
-    InvokerCalls(BatchInvoker<IN, OUT> invoker, MailboxExecutor mailbox, Reports<IN, OUT> reports) {
+    InvokerCalls(
+            BatchInvoker<IN, OUT> invoker,
+            MailboxExecutor mailbox,
+            Reports<IN, OUT> reports,
+            Clock clock) {
+        this.clock = clock;
         this.invoker = invoker;
         this.mailbox = mailbox;
         this.reports = reports;
@@ -77,11 +89,15 @@ final class InvokerCalls<IN, OUT> {
                                         "early rows of batch %s",
                                         request.batchId()));
         stage.whenComplete(
-                (outcome, failure) ->
-                        mail(
-                                () -> reports.onInvocation(batch, request, outcome, failure),
-                                "result of batch %s",
-                                request.batchId()));
+                (outcome, failure) -> {
+                    long reportedNanos = clock.relativeTimeNanos();
+                    mail(
+                            () ->
+                                    reports.onInvocation(
+                                            batch, request, outcome, failure, reportedNanos),
+                            "result of batch %s",
+                            request.batchId());
+                });
     }
 
     /**
