@@ -33,7 +33,7 @@ def dead_letters_tag(input_type: Any) -> OutputTag:
       ``TOO_LARGE``, ``WORKER_LOST`` and ``CIRCUIT_OPEN``, as ``docs/failures.md`` explains them;
     - ``error_class``: the name of the exception's class, such as ``ValueError``;
     - ``message``: what the exception said, shortened to 8,192 characters;
-    - ``attempts``: how many calls the row was part of, from 1;
+    - ``attempts``: how many calls the row was part of, from 1; 0 if ``CIRCUIT_OPEN`` came first;
     - ``failed_at``: a ``pyflink.common.Instant``, when it was given up. Where
       ``python.execution-mode`` is 'thread', PyFlink shows its own functions a ``java.time.Instant``
       instead, whose ``toEpochMilli()`` they can call.
