@@ -106,6 +106,50 @@ class PythonAsyncBatchTransformationTest {
                 .hasMessageStartingWith(option + " must be positive, got 0");
     }
 
+    @Test
+    void refusesOverloadOptionsThatContradictEachOther() {
+        assertThatThrownBy(transformation().capacity(4).fixedConcurrency(5)::apply)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("concurrency must be at most capacity=4, got 5");
+        assertThatThrownBy(transformation().capacity(4).adaptiveConcurrency(1, 5, 0)::apply)
+                .hasMessage("concurrency must be at most capacity=4, got 5");
+        assertThatThrownBy(() -> transformation().adaptiveConcurrency(2, 3, 4))
+                .hasMessage("initial concurrency must be at least 2 and at most 3, got 4");
+        assertThatThrownBy(transformation().backend("gpu")::apply)
+                .hasMessageStartingWith("backend='gpu' shares a concurrency");
+        assertThatThrownBy(
+                        transformation()
+                                        .circuitBreaker(
+                                                32,
+                                                30_000,
+                                                10,
+                                                0.5,
+                                                0,
+                                                1,
+                                                500,
+                                                1_500,
+                                                3,
+                                                "FAIL_FAST")
+                                ::apply)
+                .hasMessageStartingWith("when_open=FAIL_FAST of the circuit breaker needs");
+        assertThatThrownBy(() -> transformation().retryBudget(-1, 10))
+                .hasMessage("retry budget must be a share between 0 and 1, got -1.0");
+    }
+
+    @Test
+    void takesAllOverloadOptionsTogether() {
+        var stream =
+                transformation()
+                        .capacity(8)
+                        .adaptiveConcurrency(2, 0, 3)
+                        .backend("gpu")
+                        .circuitBreaker(32, 30_000, 10, 0.5, 200, 0.8, 500, 1_500, 3, "FAIL_JOB")
+                        .retryBudget(0.2, 5)
+                        .apply();
+        assertThat(stream.getType()).isEqualTo(Types.STRING);
+        assertThat(environment.getStreamGraph(false).getJobGraph().getVertices()).isNotEmpty();
+    }
+
     private PythonAsyncBatchTransformation<Long, String> transformation() {
         return PythonAsyncBatchTransformation.of(numbers, Types.STRING)
                 .name("test")

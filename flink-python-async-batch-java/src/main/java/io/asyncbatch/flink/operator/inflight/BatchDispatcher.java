@@ -61,16 +61,6 @@ public final class BatchDispatcher<IN, OUT>
     private long lastBatchId;
     private boolean closed;
 
-    public BatchDispatcher(
-            BatchSettings settings,
-            BatchInvoker<IN, OUT> invoker,
-            ProcessingTimeService timeService,
-            MailboxExecutor mailbox,
-            BatchMetrics metrics,
-            BatchListener<IN, OUT> listener) {
-        this(settings, invoker, timeService, mailbox, metrics, listener, CallAdmission.ALWAYS);
-    }
-
     /**
      * @param admission whether a call may begin; closed with this
      */

@@ -62,6 +62,10 @@ final class PendingCalls<IN, OUT> {
 
     private final Deque<Due<IN, OUT>> due = new ArrayDeque<>(0);
     private boolean roomIsWanted;
+
+    /** Whether somebody is there who could not go when it was tried last. */
+    private boolean waits;
+
     private boolean making;
     private boolean again;
 
@@ -94,7 +98,7 @@ final class PendingCalls<IN, OUT> {
 
     /** Whether the call of a batch that comes now is made at once, unless it is too heavy. */
     boolean hasRoom() {
-        boolean room = gate.isOpenToAll() && slots.hasFree() && admission.hasRoom();
+        boolean room = !waits && gate.isOpenToAll() && slots.hasFree() && admission.hasRoom();
         roomIsWanted = !room;
         return room;
     }
@@ -120,8 +124,8 @@ final class PendingCalls<IN, OUT> {
     }
 
     private void makeSome() throws Exception {
-        boolean nobodyWaits = makeInTurn() && makeDue() && makeNew();
-        if (nobodyWaits && due.isEmpty() && !roomIsWanted) {
+        waits = !(makeInTurn() && makeDue() && makeNew());
+        if (!waits && due.isEmpty() && !roomIsWanted) {
             admission.nothingWaits();
         }
     }

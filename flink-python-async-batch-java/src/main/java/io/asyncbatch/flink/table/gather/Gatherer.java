@@ -12,6 +12,7 @@ import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
 import io.asyncbatch.flink.operator.inflight.BatchListener;
+import io.asyncbatch.flink.operator.inflight.CallAdmission;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -64,7 +65,14 @@ final class Gatherer<IN, OUT> implements BatchListener<IN, OUT> {
         this.metrics =
                 new BatchMetrics(metricGroup, this::load, () -> 0, limit::rows, limit::bytes);
         this.dispatcher =
-                new BatchDispatcher<>(settings, invoker, timeService, mailbox, metrics, this);
+                new BatchDispatcher<>(
+                        settings,
+                        invoker,
+                        timeService,
+                        mailbox,
+                        metrics,
+                        this,
+                        CallAdmission.ALWAYS);
         this.former =
                 new BatchFormer<>(
                         settings,
