@@ -56,6 +56,48 @@ class ConcurrencyTest {
         }
     }
 
+    /** It begins with 4, doubles while calls are as quick as ever, and shrinks for an overload. */
+    @ParameterizedTest
+    @EnumSource
+    void anAdaptiveLimitFollowsWhatCallsTell(OutputMode mode) throws Exception {
+        int capacity = 32;
+        Settings settings =
+                one(mode)
+                        .capacity(capacity)
+                        .timeout(60_000)
+                        .onFailure(OnFailure.SKIP)
+                        .concurrency(Concurrency.adaptive());
+        try (var rig = OperatorRig.open(settings)) {
+            assertThat(rig.gauge("concurrencyLimit")).isEqualTo(4);
+            int row = 0;
+            while ((Integer) rig.gauge("concurrencyLimit") < capacity) {
+                assertThat(row).as("rows until the limit is at capacity").isLessThan(1_000);
+                while (rig.gauge("callsInFlight") != rig.gauge("concurrencyLimit")) {
+                    rig.rows(++row);
+                }
+                // The oldest ends, so that each takes about 48 ms, however many there are.
+                rig.advance(48 / (Integer) rig.gauge("concurrencyLimit"));
+                rig.invoker.invocations.stream()
+                        .filter(FakeInvoker.Call::isOpen)
+                        .findFirst()
+                        .ifPresent(call -> call.succeed());
+                rig.runMails();
+            }
+            while ((Integer) rig.gauge("callsInFlight") < capacity) {
+                rig.rows(++row);
+            }
+            assertThat(rig.gauge("callsInFlight")).isEqualTo(capacity);
+            rig.advance(10);
+            for (FakeInvoker<Integer, Integer>.Call call : rig.invoker.invocations) {
+                call.fail(new Overload.Busy());
+            }
+            rig.runMails();
+            assertThat((Integer) rig.gauge("concurrencyLimit"))
+                    .as("once for all of them, a fifth less than when the first of them began")
+                    .isBetween(12, 26);
+        }
+    }
+
     @Test
     void withoutOptionsNothingIsLimitedAndNothingMeasured() throws Exception {
         try (var rig = OperatorRig.open(Settings.ordered().batchSize(1).capacity(3))) {
