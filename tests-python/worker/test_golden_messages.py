@@ -35,6 +35,7 @@ def test_function() -> None:
         "frame_failure",
         "frame_part",
         "frame_too_large",
+        "frame_overloaded",
     ],
 )
 def test_frames(name: str) -> None:

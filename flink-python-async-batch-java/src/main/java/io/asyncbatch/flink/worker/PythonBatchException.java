@@ -10,14 +10,15 @@ import org.apache.flink.annotation.PublicEvolving;
  * its traceback.
  */
 @PublicEvolving
-public final class PythonBatchException extends Exception implements ForeignError {
+public sealed class PythonBatchException extends Exception implements ForeignError
+        permits PythonOverloadException {
 
     private static final long serialVersionUID = 1L;
 
     private final String errorClass;
     private final String errorMessage;
 
-    private PythonBatchException(String what, Failure failure) {
+    PythonBatchException(String what, Failure failure) {
         super(describe(what, failure));
         this.errorClass = failure.getErrorClass();
         this.errorMessage = failure.getMessage();
@@ -25,9 +26,10 @@ public final class PythonBatchException extends Exception implements ForeignErro
 
     static PythonBatchException of(
             String functionName, FrameKind answers, int rowCount, Failure failure) {
-        return new PythonBatchException(
-                functionName + "." + method(answers) + " failed on a batch of " + rowCount,
-                failure);
+        String what = functionName + "." + method(answers) + " failed on a batch of " + rowCount;
+        return failure.getKind() == Failure.Kind.OVERLOADED
+                ? new PythonOverloadException(what, failure)
+                : new PythonBatchException(what, failure);
     }
 
     static PythonBatchException ofRow(

@@ -39,7 +39,8 @@ class GoldenMessagesTest {
                 "frame_retry",
                 "frame_failure",
                 "frame_part",
-                "frame_too_large"
+                "frame_too_large",
+                "frame_overloaded"
             })
     void framesAreWhatBothLanguagesAgreedOn(String name) throws IOException {
         Message expected = parseText(name, FrameHeader.newBuilder());

@@ -2,12 +2,14 @@ package io.asyncbatch.flink.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.asyncbatch.flink.BackendOverload;
 import io.asyncbatch.flink.arrow.MalformedBatchException;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.proto.Failure;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
 import io.asyncbatch.flink.proto.RowFailure;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -21,6 +23,7 @@ import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What answers about single rows mean, and which of them are believed. */
 class AwaitedBatchesTest {
@@ -83,6 +86,49 @@ class AwaitedBatchesTest {
                 header(FrameKind.FAILURE)
                         .setFailure(Failure.newBuilder().setKind(Failure.Kind.TOO_LARGE)));
         assertThat(outcome.get()).isInstanceOf(BatchOutcome.TooLarge.class);
+    }
+
+    /** With a retry strategy or without: what it cost is said, and when the call is welcome. */
+    @ParameterizedTest
+    @EnumSource(names = {"RETRY", "FAILURE"})
+    void whatIsOverloadedSaysWhenTheCallIsWelcome(FrameKind kind) throws Exception {
+        CompletableFuture<BatchOutcome<String>> outcome = invoke(2);
+        answer(
+                header(kind)
+                        .setRetryDelayMillis(31_000)
+                        .setFailure(overloaded().setRetryAfterMillis(30_000)));
+        assertThat(overload(outcome.get()).retryAfter()).contains(Duration.ofSeconds(30));
+        if (kind == FrameKind.RETRY) {
+            BatchOutcome.Retry<String> retry = (BatchOutcome.Retry<String>) outcome.get();
+            assertThat(retry.delayMillis()).isEqualTo(31_000);
+        }
+    }
+
+    @Test
+    void whatIsOverloadedNeedNotSayWhenTheCallIsWelcome() throws Exception {
+        CompletableFuture<BatchOutcome<String>> outcome = invoke(2);
+        answer(header(FrameKind.FAILURE).setFailure(overloaded()));
+        assertThat(overload(outcome.get()).retryAfter()).isEmpty();
+    }
+
+    /** It would not end, or end in the past. */
+    @ParameterizedTest
+    @ValueSource(longs = {-1, Long.MIN_VALUE, Long.MAX_VALUE, 86_400_001})
+    void nobodyIsKeptAwayForMoreThanADay(long millis) throws Exception {
+        CompletableFuture<BatchOutcome<String>> outcome = invoke(2);
+        answer(header(FrameKind.FAILURE).setFailure(overloaded().setRetryAfterMillis(millis)));
+        assertThat(overload(outcome.get()).retryAfter()).contains(Duration.ofDays(1));
+    }
+
+    @Test
+    void anyOtherFailureIsNoOverload() throws Exception {
+        CompletableFuture<BatchOutcome<String>> outcome = invoke(2);
+        answer(
+                header(FrameKind.FAILURE)
+                        .setFailure(Failure.newBuilder().setKind(Failure.Kind.USER_CODE)));
+        assertThat(((BatchOutcome.Failure<String>) outcome.get()).cause())
+                .isInstanceOf(PythonBatchException.class)
+                .isNotInstanceOf(BackendOverload.class);
     }
 
     /** Who was given all rows has its outcome; another one would be late. */
@@ -244,6 +290,18 @@ class AwaitedBatchesTest {
         FrameHeader.Builder part = header(FrameKind.PART).setRowCount(rows.length);
         Arrays.stream(rows).forEach(part::addRows);
         return part;
+    }
+
+    private static PythonOverloadException overload(BatchOutcome<?> outcome) {
+        Throwable cause =
+                outcome instanceof BatchOutcome.Retry<?> retry
+                        ? retry.cause()
+                        : ((BatchOutcome.Failure<?>) outcome).cause();
+        return (PythonOverloadException) cause;
+    }
+
+    private static Failure.Builder overloaded() {
+        return Failure.newBuilder().setKind(Failure.Kind.OVERLOADED).setMessage("busy");
     }
 
     private static RowFailure failure(int row, String message) {
