@@ -50,6 +50,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "RequestCodec",
         "RequestId",
         "ResultCodec",
+        "RetryLater",
         "RowFailure",
         "SubmittedRow",
         "TensorField",

@@ -30,6 +30,7 @@ SHARED_WORKER_FILES = (
     "test_failures.py",
     "test_large_batches.py",
     "test_lifecycle.py",
+    "test_overload.py",
 )
 
 

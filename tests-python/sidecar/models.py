@@ -14,6 +14,7 @@ from pyflink_async_batch import (
     AsyncBatchFunction,
     BatchTooLarge,
     ColumnResults,
+    RetryLater,
     RowFailure,
 )
 from pyflink_async_batch.sidecar import TensorSpec
@@ -125,6 +126,13 @@ class Slow(OneInteger):
         asyncio.get_running_loop()
         while not self._gate.exists():
             time.sleep(0.005)
+
+
+class Busy(OneInteger):
+    """Has too much to do."""
+
+    async def async_invoke_batch(self, inputs: List[int]) -> List[int]:
+        raise RetryLater(2.5, "busy")
 
 
 class FailsToOpen(OneInteger):

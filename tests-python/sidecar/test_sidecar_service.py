@@ -158,6 +158,16 @@ def test_failures_of_the_function(directory: Path, raised: str, code: Any, kind:
         assert stub.ServerReady(pb.ServerReadyRequest()).ready
 
 
+def test_a_function_that_has_too_much_to_do_says_when_to_come_back(directory: Path) -> None:
+    with asked_sidecar(directory, "models:Busy") as (_, stub):
+        request = infer_request("Busy", ("x", "INT64", [1], ONE))
+        error = error_of(lambda: stub.ModelInfer(request))
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert trailers(error)["asyncbatch-error"] == "OVERLOADED"
+        assert trailers(error)["grpc-retry-pushback-ms"] == "2500"
+        assert stub.ServerReady(pb.ServerReadyRequest()).ready
+
+
 @pytest.mark.parametrize(
     ("results", "complaint"),
     [

@@ -9,6 +9,7 @@ from pyflink_async_batch import (
     AsyncBatchFunction,
     BatchTooLarge,
     ExponentialBackoffRetryStrategy,
+    RetryLater,
     RowFailure,
 )
 from pyflink_async_batch._proto import async_batch_pb2
@@ -372,6 +373,21 @@ def test_whose_fault_it_is_is_found_by_calling_for_each_batch_alone() -> None:
         assert sorted(repeated) == [1, 2]
         assert {failure.message for failure in repeated.values()} == {"one of them is bad"}
         assert {header.retry_delay_millis for header, _ in batches.answers.sent} == {0}
+
+    asyncio.run(run())
+
+
+def test_that_there_is_too_much_to_do_is_no_batchs_fault() -> None:
+    async def refuse(inputs: List[int]) -> None:
+        raise RetryLater(30)
+
+    async def run() -> None:
+        batches = Batches(refuse, separate_failures=True)
+        await asyncio.gather(batches.invoke(1), batches.invoke(2))
+        assert sorted(batches.repeated()) == [1, 2]
+        for header, _ in batches.answers.sent:
+            assert header.failure.kind == Failure.OVERLOADED
+            assert header.retry_delay_millis >= 30_000
 
     asyncio.run(run())
 

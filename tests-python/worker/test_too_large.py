@@ -117,7 +117,7 @@ TWICE = RetryPolicy(
         # A server that may have had too much to do is asked again first.
         (EXHAUSTED, 2, 2, TWICE, "RETRY", Failure.TOO_LARGE),
         (EXHAUSTED, 2, 3, TWICE, "FAILURE", Failure.TOO_LARGE),
-        (EXHAUSTED, 1, 3, TWICE, "FAILURE", Failure.USER_CODE),
+        (EXHAUSTED, 1, 3, TWICE, "FAILURE", Failure.OVERLOADED),
         (ValueError(), 2, 3, TWICE, "FAILURE", Failure.USER_CODE),
     ],
 )

@@ -44,6 +44,7 @@ from pyflink_async_batch.outcomes import (  # noqa: E402
     RowFailure,
 )
 from pyflink_async_batch.resources import GpuResources  # noqa: E402
+from pyflink_async_batch.retry_later import RetryLater  # noqa: E402
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
 from pyflink_async_batch.sidecar_function import (  # noqa: E402
     GpuSidecarAsyncBatchFunction,
@@ -74,6 +75,7 @@ __all__ = [
     "RequestCodec",
     "RequestId",
     "ResultCodec",
+    "RetryLater",
     "RowFailure",
     "SubmittedRow",
     "TensorField",

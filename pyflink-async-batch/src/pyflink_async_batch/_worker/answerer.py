@@ -7,6 +7,7 @@ import pyarrow as pa
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker import failures, result_check
 from pyflink_async_batch._worker.batch_view import BatchView
+from pyflink_async_batch._worker.pushback import said_by
 from pyflink_async_batch._worker.result_check import InvalidResultError, Results
 from pyflink_async_batch._worker.result_encoder import MisfitResultError
 from pyflink_async_batch._worker.retry_policy import RetryPolicy
@@ -186,12 +187,20 @@ class Answerer:
 
         :param retry: decides whether the call is to be repeated instead.
         """
+        asked = None
         if kind == Failure.USER_CODE:
+            pushback = said_by(error)
+            if pushback is not None and pushback.is_request:
+                told = failures.describe(error, Failure.OVERLOADED, pushback.millis)
+                self._repeat(request, pushback.delay(request.attempt), told)
+                return
+            if pushback is not None:
+                kind, asked = Failure.OVERLOADED, pushback.millis
             size = said_of_size(error)
             # What may only have been too much at that moment is repeated first, as any failure,
             # and a single row cannot be made smaller.
             if size is Size.TOO_LARGE or (size is not Size.NOTHING and request.row_count > 1):
-                kind = Failure.TOO_LARGE
+                kind, asked = Failure.TOO_LARGE, None
             if size is Size.TOO_LARGE and request.row_count > 1:
                 retry = None
         if retry is not None:
@@ -203,9 +212,10 @@ class Answerer:
                 error = raised
             else:
                 if delay is not None:
-                    self._repeat(request, delay, failures.describe(error, kind))
+                    delay = max(delay, asked or 0)
+                    self._repeat(request, delay, failures.describe(error, kind, asked))
                     return
-        self._fail(request, error, kind)
+        self._fail(request, error, kind, asked)
 
     def repeat(self, request: Any, error: BaseException) -> None:
         """Answers a request of a call that was shared with others, and whose fault is not known."""
@@ -216,9 +226,11 @@ class Answerer:
             _answer(request, async_batch_pb2.RETRY, failure=failure, retry_delay_millis=delay)
         )
 
-    def _fail(self, request: Any, error: BaseException, kind: Any) -> None:
+    def _fail(
+        self, request: Any, error: BaseException, kind: Any, asked: Optional[int] = None
+    ) -> None:
         self._channel.send(
-            _answer(request, async_batch_pb2.FAILURE, failure=failures.describe(error, kind))
+            _answer(request, async_batch_pb2.FAILURE, failure=failures.describe(error, kind, asked))
         )
 
 

@@ -1,7 +1,7 @@
 """Describes exceptions to the operator: class, message and traceback, each bounded in length."""
 
 import traceback
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch.outcomes import RowFailure
@@ -18,10 +18,15 @@ _MAX_CLASS_CHARS = 512
 _MAX_ROWS_BYTES = 512 * 1024
 
 
-def describe(error: BaseException, kind: Any) -> Any:
-    """A ``Failure`` for the error. Never raises, whatever the error's own methods do."""
+def describe(error: BaseException, kind: Any, retry_after_millis: Optional[int] = None) -> Any:
+    """
+    A ``Failure`` for the error. Never raises, whatever the error's own methods do.
+
+    :param retry_after_millis: when the call is welcome again, if the error says so.
+    """
     return Failure(
         kind=kind,
+        retry_after_millis=retry_after_millis,
         error_class=_class_name(error),
         message=_shorten(_message(error), _MAX_MESSAGE_CHARS),
         traceback=_shorten(_traceback(error), _MAX_TRACEBACK_CHARS),

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Sequence, Se
 from pyflink_async_batch._worker import result_check, user_call
 from pyflink_async_batch._worker.batch_view import BatchView
 from pyflink_async_batch._worker.coalescer import Call, Coalescer
+from pyflink_async_batch._worker.pushback import said_by
 from pyflink_async_batch._worker.too_large import is_too_large
 from pyflink_async_batch._worker.yielded_rows import YieldedIndexes
 
@@ -163,7 +164,11 @@ class MergedCalls:
             too_large = is_too_large(error)
             if too_large:
                 self._coalescer.too_large(rows, size)
-            repeat_alone = len(members) > 1 and (too_large or self._separates_failures)
+            pushback = said_by(error)
+            # Who has too much to do has it whatever is called for: that is no single batch's fault.
+            is_put_off = pushback is not None and pushback.is_request
+            separates = self._separates_failures and not is_put_off
+            repeat_alone = len(members) > 1 and (too_large or separates)
             outcomes = [_Outcome(None, error, error.__traceback__, repeat_alone)] * len(members)
         for member, outcome in zip(members, outcomes):
             if not member.outcome.done():

@@ -8,7 +8,7 @@ from typing import Any, Iterator
 
 from pyflink_async_batch.outcomes import BatchTooLarge
 
-__all__ = ["Size", "is_too_large", "said_of_size"]
+__all__ = ["Size", "causes", "is_too_large", "said_of_size"]
 
 # By which a server says when to come back: it has too much to do, whatever the size of a request.
 _PUSHBACKS = frozenset({"grpc-retry-pushback-ms", "retry-after"})
@@ -32,14 +32,15 @@ def is_too_large(error: BaseException) -> bool:
 
 def said_of_size(error: BaseException) -> Size:
     """What the error, or what it was raised from, says of the size of the batch."""
-    for cause in _causes(error):
+    for cause in causes(error):
         said = _said_by(cause)
         if said is not Size.NOTHING:
             return said
     return Size.NOTHING
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it was raised from."""
     seen = set()
     cause: Any = error
     while cause is not None and id(cause) not in seen:

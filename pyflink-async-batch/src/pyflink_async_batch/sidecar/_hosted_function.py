@@ -11,7 +11,7 @@ from pyflink_async_batch.errors import InvalidFunctionError, InvalidOptionError
 from pyflink_async_batch.function import AsyncBatchFunction
 from pyflink_async_batch.sidecar import _sidecar_error
 from pyflink_async_batch.sidecar._function_view import FunctionView, Tensors, view_for
-from pyflink_async_batch.sidecar._sidecar_error import SidecarError
+from pyflink_async_batch.sidecar._sidecar_error import ErrorKind, SidecarError
 from pyflink_async_batch.sidecar._signature import Signature, signature_of
 from pyflink_async_batch.sidecar._tensor_spec import TensorSpec
 
@@ -93,8 +93,15 @@ class HostedFunction:
         except BaseException as error:
             # Also SystemExit and KeyboardInterrupt: let through, they would end the loop. The
             # traceback stays here.
-            _LOGGER.error("%s failed for a batch of %d rows", method, sum(counts), exc_info=error)
-            raise _sidecar_error.of_function(error) from None
+            told = _sidecar_error.of_function(error)
+            if told.kind is ErrorKind.OVERLOADED:
+                # No fault of its own, and there may be many.
+                _LOGGER.info("%s put off a batch of %d rows: %s", method, sum(counts), told)
+            else:
+                _LOGGER.error(
+                    "%s failed for a batch of %d rows", method, sum(counts), exc_info=error
+                )
+            raise told from None
         outcomes = []
         start = 0
         for count in counts:

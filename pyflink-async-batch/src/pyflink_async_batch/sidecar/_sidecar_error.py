@@ -5,6 +5,7 @@ from typing import List, Optional, Tuple
 
 import grpc
 
+from pyflink_async_batch._worker.pushback import said_by
 from pyflink_async_batch._worker.too_large import is_too_large
 from pyflink_async_batch.outcomes import RowFailure
 
@@ -78,15 +79,22 @@ def invalid(message: str) -> SidecarError:
 def of_function(error: BaseException) -> SidecarError:
     """
     What a client is told of an exception that the user's function raised: its class and message,
-    not its traceback. Never raises, whatever the exception's own methods do.
+    not its traceback; and when to try again, if the exception says so. Never raises, whatever the
+    exception's own methods do.
     """
     name = type(error).__qualname__
     try:
         message = str(error)
     except BaseException as second:
         message = f"<{type(second).__name__} in __str__>"
-    kind = ErrorKind.OUT_OF_MEMORY if is_too_large(error) else ErrorKind.INTERNAL
-    return SidecarError(kind, f"{name}: {message}" if message else name)
+    text = f"{name}: {message}" if message else name
+    if is_too_large(error):
+        return SidecarError(ErrorKind.OUT_OF_MEMORY, text)
+    pushback = said_by(error)
+    # Clients halve what a server refuses that has too much to do and does not say until when.
+    if pushback is None or not pushback.is_request or pushback.millis is None:
+        return SidecarError(ErrorKind.INTERNAL, text)
+    return SidecarError(ErrorKind.OVERLOADED, text, pushback.millis / 1000)
 
 
 def of_row(failure: RowFailure) -> SidecarError:
