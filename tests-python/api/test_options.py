@@ -11,6 +11,7 @@ from pyflink.common import Duration, Time
 from pyflink.datastream import TimeDomain
 from pyflink_async_batch import InvalidOptionError, InvalidOptionTypeError
 from pyflink_async_batch.options import AsyncBatchOptions
+from pyflink_async_batch.overload_options import OverloadOptions
 
 MAX_MILLIS = (2**63 - 1) // 10**6
 ROWS = ["batch_size", "capacity"]
@@ -52,6 +53,7 @@ def test_defaults() -> None:
         stall_timeout_millis=None,
         on_failure="fail",
         isolate=False,
+        overload=OverloadOptions(None, None, None, None),
         name="async batch wait operator",
     )
 

@@ -28,6 +28,7 @@ SEED_PARAMETERS = [
 
 def test_the_package_exports_exactly_its_documented_names() -> None:
     assert sorted(pyflink_async_batch.__all__) == [
+        "AdaptiveConcurrency",
         "ArrowAsyncBatchFunction",
         "AsyncBatchError",
         "AsyncBatchFunction",
@@ -38,6 +39,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "BatchInferenceOptions",
         "BatchInferenceSubmitter",
         "BatchTooLarge",
+        "CircuitBreaker",
         "ColumnResults",
         "ExponentialBackoffRetryStrategy",
         "FailedRow",
@@ -50,6 +52,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "RequestCodec",
         "RequestId",
         "ResultCodec",
+        "RetryBudget",
         "RetryLater",
         "RowFailure",
         "SubmittedRow",
@@ -77,9 +80,12 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "dead_letters",
         "errors",
         "function",
+        "option_checks",
         "options",
         "outcomes",
+        "overload_options",
         "resources",
+        "retry_later",
         "retry_strategy",
         "sidecar_function",
         "table",

@@ -43,6 +43,11 @@ from pyflink_async_batch.outcomes import (  # noqa: E402
     ColumnResults,
     RowFailure,
 )
+from pyflink_async_batch.overload_options import (  # noqa: E402
+    AdaptiveConcurrency,
+    CircuitBreaker,
+    RetryBudget,
+)
 from pyflink_async_batch.resources import GpuResources  # noqa: E402
 from pyflink_async_batch.retry_later import RetryLater  # noqa: E402
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy  # noqa: E402
@@ -53,6 +58,7 @@ from pyflink_async_batch.sidecar_function import (  # noqa: E402
 from pyflink_async_batch.version import __version__  # noqa: E402
 
 __all__ = [
+    "AdaptiveConcurrency",
     "ArrowAsyncBatchFunction",
     "AsyncBatchError",
     "AsyncBatchFunction",
@@ -63,6 +69,7 @@ __all__ = [
     "BatchInferenceOptions",
     "BatchInferenceSubmitter",
     "BatchTooLarge",
+    "CircuitBreaker",
     "ColumnResults",
     "ExponentialBackoffRetryStrategy",
     "FailedRow",
@@ -75,6 +82,7 @@ __all__ = [
     "RequestCodec",
     "RequestId",
     "ResultCodec",
+    "RetryBudget",
     "RetryLater",
     "RowFailure",
     "SubmittedRow",

@@ -29,6 +29,7 @@ from pyflink_async_batch._graph.sidecar_transformation import (
 from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
 from pyflink_async_batch.errors import InvalidOptionTypeError, qualified_name
 from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
+from pyflink_async_batch.option_checks import DurationLike
 from pyflink_async_batch.options import (
     DEFAULT_CAPACITY,
     DEFAULT_MAX_BATCH_BYTES,
@@ -38,9 +39,9 @@ from pyflink_async_batch.options import (
     DEFAULT_SHARED_MEMORY_THRESHOLD,
     DEFAULT_WORKER,
     AsyncBatchOptions,
-    DurationLike,
     WorkerRestart,
 )
+from pyflink_async_batch.overload_options import CircuitBreaker, Concurrency, RetryBudget
 from pyflink_async_batch.resources import GpuResources
 from pyflink_async_batch.sidecar_function import GpuSidecarAsyncBatchFunction
 
@@ -84,6 +85,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         stall_timeout: Optional[DurationLike] = None,
         on_failure: str = DEFAULT_ON_FAILURE,
         isolate: bool = False,
+        concurrency: Concurrency = None,
+        backend: Optional[str] = None,
+        circuit_breaker: Optional[CircuitBreaker] = None,
+        retry_budget: Optional[RetryBudget] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -175,6 +180,22 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                         all others have their results: about ``2 * k * log2(n)`` more calls for
                         ``k`` such elements among ``n``, one after the other and all before
                         ``timeout``. By default all elements of such a call have failed.
+        :param concurrency: The most calls of a subtask in flight at a time: a number,
+                            ``"adaptive"`` for one that is found from how long calls take and how
+                            they end, or an :class:`~pyflink_async_batch.AdaptiveConcurrency` with
+                            bounds. A batch that waits for a retry, or for its results to leave, is
+                            within ``capacity`` and no call. By default a call for each batch in
+                            flight. See ``docs/overload.md``.
+        :param backend: The name of what is called. Subtasks of a TaskManager, of any operator and
+                        job, that name the same one share one ``concurrency``, one
+                        ``circuit_breaker`` and one ``retry_budget``, of which one at least must be
+                        given, and have equal parts of it. A number is then what all subtasks have
+                        together. By default each subtask is on its own.
+        :param circuit_breaker: When calls stop because the backend fails, and what becomes of
+                                elements meanwhile; by default they never do.
+        :param retry_budget: How many calls are repeated, as a share of those that succeed; by
+                             default as many as the retry strategy and
+                             :class:`~pyflink_async_batch.RetryLater` ask for.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -198,6 +219,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             stall_timeout=stall_timeout,
             on_failure=on_failure,
             isolate=isolate,
+            concurrency=concurrency,
+            backend=backend,
+            circuit_breaker=circuit_breaker,
+            retry_budget=retry_budget,
             name=name,
         )
         return _wait_batch(
@@ -228,6 +253,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         stall_timeout: Optional[DurationLike] = None,
         on_failure: str = DEFAULT_ON_FAILURE,
         isolate: bool = False,
+        concurrency: Concurrency = None,
+        backend: Optional[str] = None,
+        circuit_breaker: Optional[CircuitBreaker] = None,
+        retry_budget: Optional[RetryBudget] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -260,6 +289,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             stall_timeout=stall_timeout,
             on_failure=on_failure,
             isolate=isolate,
+            concurrency=concurrency,
+            backend=backend,
+            circuit_breaker=circuit_breaker,
+            retry_budget=retry_budget,
             name=name,
         )
         return _wait_batch(
@@ -294,6 +327,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         stall_timeout: Optional[DurationLike] = None,
         on_failure: str = DEFAULT_ON_FAILURE,
         isolate: bool = False,
+        concurrency: Concurrency = None,
+        backend: Optional[str] = None,
+        circuit_breaker: Optional[CircuitBreaker] = None,
+        retry_budget: Optional[RetryBudget] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -321,6 +358,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             stall_timeout=stall_timeout,
             on_failure=on_failure,
             isolate=isolate,
+            concurrency=concurrency,
+            backend=backend,
+            circuit_breaker=circuit_breaker,
+            retry_budget=retry_budget,
             name=name,
         )
         return _wait_batch(
@@ -351,6 +392,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         stall_timeout: Optional[DurationLike] = None,
         on_failure: str = DEFAULT_ON_FAILURE,
         isolate: bool = False,
+        concurrency: Concurrency = None,
+        backend: Optional[str] = None,
+        circuit_breaker: Optional[CircuitBreaker] = None,
+        retry_budget: Optional[RetryBudget] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -375,6 +420,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             stall_timeout=stall_timeout,
             on_failure=on_failure,
             isolate=isolate,
+            concurrency=concurrency,
+            backend=backend,
+            circuit_breaker=circuit_breaker,
+            retry_budget=retry_budget,
             name=name,
         )
         return _wait_batch(

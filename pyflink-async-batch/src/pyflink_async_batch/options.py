@@ -1,16 +1,28 @@
 """The options of a batched async operator: their ranges, their defaults and their validation."""
 
-import math
-import operator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, List, Optional
 
-import numpy as np
-from pyflink.common import Duration, Time
 from pyflink.datastream import TimeDomain
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
+from pyflink_async_batch.option_checks import (
+    MAX_JAVA_INT,
+    MAX_JAVA_LONG,
+    DurationLike,
+    Shown,
+    flag,
+    one_of,
+    positive_int,
+    positive_millis,
+)
+from pyflink_async_batch.overload_options import (
+    CircuitBreaker,
+    Concurrency,
+    OverloadOptions,
+    RetryBudget,
+)
 from pyflink_async_batch.resources import GpuResources
 
 __all__ = [
@@ -24,12 +36,8 @@ __all__ = [
     "DEFAULT_SHARED_MEMORY_THRESHOLD",
     "DEFAULT_WORKER",
     "AsyncBatchOptions",
-    "DurationLike",
     "WorkerRestart",
 ]
-
-#: What every option that is a length of time accepts.
-DurationLike = Union[Time, Duration, timedelta]
 
 DEFAULT_CAPACITY = 100
 DEFAULT_MAX_BATCH_BYTES = 32 * 1024 * 1024
@@ -45,15 +53,8 @@ _SHARED_WORKER = "shared"
 _WORKERS = (DEFAULT_WORKER, _SHARED_WORKER)
 _ON_FAILURE = (DEFAULT_ON_FAILURE, "dead_letter", "skip")
 
-_MAX_JAVA_INT = 2**31 - 1
-_MAX_JAVA_LONG = 2**63 - 1
 # A frame has to fit into one direct buffer of the JVM.
-_MAX_FRAME_BYTES = _MAX_JAVA_INT - 16 * 1024 * 1024
-# The operator's clocks count nanoseconds in a Java long.
-_MAX_MILLIS = _MAX_JAVA_LONG // 1_000_000
-
-_DURATION = "a pyflink.common.Time, a pyflink.common.Duration or a datetime.timedelta"
-_POSITIVE_DURATION = f"positive, from 1 to {_MAX_MILLIS} milliseconds"
+_MAX_FRAME_BYTES = MAX_JAVA_INT - 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,14 @@ class WorkerRestart:
     suspect_after: int = 2
 
     def __post_init__(self) -> None:
-        positive_int("max_restarts", self.max_restarts, _MAX_JAVA_INT - 1)
-        positive_int("suspect_after", self.suspect_after, _MAX_JAVA_INT)
+        positive_int("max_restarts", self.max_restarts, MAX_JAVA_INT - 1)
+        positive_int("suspect_after", self.suspect_after, MAX_JAVA_INT)
         positive_millis("window", self.window)
         initial = positive_millis("initial_backoff", self.initial_backoff)
         longest = positive_millis("max_backoff", self.max_backoff)
         if longest < initial:
             raise InvalidOptionError(
-                "max_backoff", _Shown(f"{longest} ms"), f"at least initial_backoff={initial} ms"
+                "max_backoff", Shown(f"{longest} ms"), f"at least initial_backoff={initial} ms"
             )
 
 
@@ -121,6 +122,7 @@ class AsyncBatchOptions:
     stall_timeout_millis: Optional[int]
     on_failure: str
     isolate: bool
+    overload: OverloadOptions
     name: str
 
     @property
@@ -158,6 +160,10 @@ class AsyncBatchOptions:
         stall_timeout: Optional[DurationLike] = None,
         on_failure: str = DEFAULT_ON_FAILURE,
         isolate: bool = False,
+        concurrency: Concurrency = None,
+        backend: Optional[str] = None,
+        circuit_breaker: Optional[CircuitBreaker] = None,
+        retry_budget: Optional[RetryBudget] = None,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -167,7 +173,7 @@ class AsyncBatchOptions:
         :raises InvalidOptionTypeError: An option is of a wrong type.
         """
         max_frame_bytes = positive_int("max_frame_bytes", max_frame_bytes, _MAX_FRAME_BYTES)
-        max_batch_bytes = positive_int("max_batch_bytes", max_batch_bytes, _MAX_JAVA_LONG)
+        max_batch_bytes = positive_int("max_batch_bytes", max_batch_bytes, MAX_JAVA_LONG)
         if max_batch_bytes > max_frame_bytes:
             raise InvalidOptionError(
                 "max_batch_bytes", max_batch_bytes, f"at most max_frame_bytes={max_frame_bytes}"
@@ -175,7 +181,7 @@ class AsyncBatchOptions:
         if max_bytes_in_flight is None:
             max_bytes_in_flight = max(DEFAULT_MAX_BYTES_IN_FLIGHT, max_batch_bytes)
         max_bytes_in_flight = positive_int(
-            "max_bytes_in_flight", max_bytes_in_flight, _MAX_JAVA_LONG
+            "max_bytes_in_flight", max_bytes_in_flight, MAX_JAVA_LONG
         )
         if max_bytes_in_flight < max_batch_bytes:
             raise InvalidOptionError(
@@ -203,15 +209,17 @@ class AsyncBatchOptions:
             raise InvalidOptionError(
                 "worker", worker, f"{DEFAULT_WORKER!r} where worker_restart is given"
             )
+        capacity = positive_int("capacity", capacity, MAX_JAVA_INT)
+        on_failure = one_of("on_failure", on_failure, _ON_FAILURE)
         return AsyncBatchOptions(
             timeout_millis=positive_millis("timeout", timeout),
-            batch_size=positive_int("batch_size", batch_size, _MAX_JAVA_INT),
+            batch_size=positive_int("batch_size", batch_size, MAX_JAVA_INT),
             batch_timeout_millis=(
                 None
                 if batch_timeout is None
                 else positive_millis("batch_timeout", batch_timeout, "None or ")
             ),
-            capacity=positive_int("capacity", capacity, _MAX_JAVA_INT),
+            capacity=capacity,
             max_batch_bytes=max_batch_bytes,
             max_frame_bytes=max_frame_bytes,
             open_timeout_millis=positive_millis("open_timeout", open_timeout),
@@ -223,7 +231,7 @@ class AsyncBatchOptions:
             ),
             max_bytes_in_flight=max_bytes_in_flight,
             shared_memory_threshold=positive_int(
-                "shared_memory_threshold", shared_memory_threshold, _MAX_JAVA_LONG
+                "shared_memory_threshold", shared_memory_threshold, MAX_JAVA_LONG
             ),
             resources=resources,
             worker=one_of("worker", worker, _WORKERS),
@@ -233,74 +241,18 @@ class AsyncBatchOptions:
                 if stall_timeout is None
                 else positive_millis("stall_timeout", stall_timeout, "None or ")
             ),
-            on_failure=one_of("on_failure", on_failure, _ON_FAILURE),
-            isolate=_flag("isolate", isolate),
+            on_failure=on_failure,
+            isolate=flag("isolate", isolate),
+            overload=OverloadOptions.of(
+                concurrency=concurrency,
+                backend=backend,
+                circuit_breaker=circuit_breaker,
+                retry_budget=retry_budget,
+                capacity=capacity,
+                fails_job=on_failure == DEFAULT_ON_FAILURE,
+            ),
             name=operator_name(name),
         )
-
-
-def positive_int(option: str, value: Any, largest: int) -> int:
-    """:raises AsyncBatchError: The value is no integer from 1 to ``largest``."""
-    accepted = f"an int from 1 to {largest}"
-    # Both are integers to operator.index, but batch_size=True is a mistake.
-    if isinstance(value, (bool, np.bool_)):
-        raise InvalidOptionTypeError(option, value, accepted)
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InvalidOptionTypeError(option, value, accepted) from None
-    if number < 1:
-        raise InvalidOptionError(option, number, f"positive ({accepted})")
-    if number > largest:
-        raise InvalidOptionError(option, number, accepted)
-    return number
-
-
-def positive_millis(option: str, value: Any, or_else: str = "") -> int:
-    """
-    :return: A length of time in whole milliseconds, at least 1.
-    :raises AsyncBatchError: The value is no length of time, or out of range.
-    """
-    accepted = or_else + _DURATION
-    if isinstance(value, timedelta):
-        micros = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
-        nanos = micros * 1_000
-        shown = str(value)
-    elif isinstance(value, Duration):
-        j_duration = value._j_duration
-        nanos = j_duration.getSeconds() * 1_000_000_000 + j_duration.getNano()
-        shown = str(j_duration.toString())
-    elif isinstance(value, Time):
-        millis = value.to_milliseconds()
-        shown = f"{millis!r} milliseconds"
-        # Time.seconds(0.5) is common and holds a float; Time itself checks nothing.
-        if isinstance(millis, bool) or not isinstance(millis, (int, float)):
-            raise InvalidOptionTypeError(option, millis, f"{accepted} that holds a number")
-        if not math.isfinite(millis):
-            raise InvalidOptionError(option, _Shown(shown), _POSITIVE_DURATION)
-        nanos = round(millis * 1_000_000)
-    else:
-        raise InvalidOptionTypeError(option, value, accepted)
-
-    rounded = (nanos + 500_000) // 1_000_000
-    if not 1 <= rounded <= _MAX_MILLIS:
-        raise InvalidOptionError(option, _Shown(shown), _POSITIVE_DURATION)
-    return rounded
-
-
-def one_of(option: str, value: Any, accepted: Sequence[str]) -> str:
-    listed = " or ".join(map(repr, accepted))
-    if not isinstance(value, str):
-        raise InvalidOptionTypeError(option, value, listed)
-    if value not in accepted:
-        raise InvalidOptionError(option, value, listed)
-    return value
-
-
-def _flag(option: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise InvalidOptionTypeError(option, value, "True or False")
-    return bool(value)
 
 
 def operator_name(name: Any) -> str:
@@ -311,10 +263,3 @@ def operator_name(name: Any) -> str:
     if not name.strip():
         raise InvalidOptionError("name", name, "None or a str that is not blank")
     return name
-
-
-class _Shown(str):
-    """A value whose text is shown in an error as it is, without quotes."""
-
-    def __repr__(self) -> str:
-        return str(self)

@@ -8,7 +8,7 @@ from pyflink.datastream.async_retry_strategies import RetryPredicate
 from pyflink.datastream.functions import AsyncRetryPredicate, AsyncRetryStrategy
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
-from pyflink_async_batch.options import DurationLike, positive_int, positive_millis
+from pyflink_async_batch.option_checks import DurationLike, positive_int, positive_millis
 
 __all__ = ["ExponentialBackoffRetryStrategy"]
 

@@ -34,11 +34,16 @@ from pyflink_async_batch.errors import (
     qualified_name,
 )
 from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
+from pyflink_async_batch.option_checks import DurationLike
 from pyflink_async_batch.options import (
     DEFAULT_CAPACITY,
     AsyncBatchOptions,
-    DurationLike,
     WorkerRestart,
+)
+from pyflink_async_batch.overload_options import (
+    AdaptiveConcurrency,
+    CircuitBreaker,
+    RetryBudget,
 )
 from pyflink_async_batch.resources import GpuResources
 from pyflink_async_batch.table_batch_inference import batch_inference
@@ -117,7 +122,10 @@ def async_batch_udf(
     batch_size: int,
     timeout: DurationLike,
     batch_timeout: Optional[DurationLike] = None,
-    concurrency: int = DEFAULT_CAPACITY,
+    concurrency: Union[int, str, AdaptiveConcurrency] = DEFAULT_CAPACITY,
+    backend: Optional[str] = None,
+    circuit_breaker: Optional[CircuitBreaker] = None,
+    retry_budget: Optional[RetryBudget] = None,
     retry: Optional[AsyncRetryStrategy] = None,
     ordered: bool = False,
     resources: Optional[GpuResources] = None,
@@ -154,7 +162,14 @@ def async_batch_udf(
     :param timeout: How long one batch may take from its dispatch, over all attempts.
     :param batch_timeout: How long the first row of a batch waits at most for the others. By default
                           a batch that is not full waits for more rows or the end of the input.
-    :param concurrency: The most batches of a subtask in flight at a time.
+    :param concurrency: The most batches of a subtask in flight at a time; or ``"adaptive"``, or an
+                        :class:`~pyflink_async_batch.AdaptiveConcurrency`, for a number of calls
+                        that is found from how long they take and how they end.
+    :param backend: The name of what is called: subtasks of a TaskManager that name the same one
+                    share adaptive concurrency, circuit breaker and retry budget.
+    :param circuit_breaker: When calls stop because the backend fails; by default never.
+    :param retry_budget: How many calls are repeated, as a share of those that succeed; by default
+                         as many as ``retry`` asks for.
     :param retry: When to repeat calls; by default never.
     :param ordered: Whether rows leave in the order in which they came.
     :param resources: The GPUs that each subtask needs.
@@ -184,7 +199,11 @@ def async_batch_udf(
         timeout=timeout,
         batch_size=batch_size,
         batch_timeout=batch_timeout,
-        capacity=concurrency,
+        capacity=_capacity(concurrency),
+        concurrency=concurrency if _is_adaptive(concurrency) else None,
+        backend=backend,
+        circuit_breaker=circuit_breaker,
+        retry_budget=retry_budget,
         resources=resources,
         worker=worker,
         worker_restart=worker_restart,
@@ -226,6 +245,21 @@ def use_async_batch_models(table_environment: StreamTableEnvironment) -> None:
     jar = urllib.request.url2pathname(urllib.parse.urlparse(bundled_jar_url()).path)
     table_environment.execute_sql("ADD JAR '%s'" % jar.replace("'", "''"))
     default_to_this_interpreter(environment_configuration(table_environment._get_j_env()))
+
+
+def _is_adaptive(concurrency: Any) -> bool:
+    return isinstance(concurrency, (str, AdaptiveConcurrency))
+
+
+def _capacity(concurrency: Any) -> Any:
+    if not _is_adaptive(concurrency):
+        return concurrency
+    bounds = (
+        (concurrency.least, concurrency.most or 0)
+        if isinstance(concurrency, AdaptiveConcurrency)
+        else ()
+    )
+    return max((DEFAULT_CAPACITY, *bounds))
 
 
 def _instance(decorated: Any) -> Any:

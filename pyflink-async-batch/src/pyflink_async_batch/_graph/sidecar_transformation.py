@@ -1,7 +1,7 @@
 """Calls the Java API for a function that a model server computes."""
 
 import re
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from pyflink.datastream.async_retry_strategies import NoRetryStrategy
 from pyflink.java_gateway import get_gateway
@@ -14,13 +14,18 @@ from pyflink_async_batch.errors import (
     InvalidOptionTypeError,
     UnsupportedTypeError,
 )
+from pyflink_async_batch.option_checks import DurationLike, positive_millis
 from pyflink_async_batch.options import (
     DEFAULT_MAX_FRAME_BYTES,
     DEFAULT_OPEN_TIMEOUT,
     DEFAULT_SHARED_MEMORY_THRESHOLD,
     DEFAULT_WORKER,
     AsyncBatchOptions,
-    positive_millis,
+)
+from pyflink_async_batch.overload_options import (
+    AdaptiveConcurrency,
+    CircuitBreaker,
+    OverloadOptions,
 )
 from pyflink_async_batch.retry_strategy import ExponentialBackoffRetryStrategy
 from pyflink_async_batch.sidecar_function import GpuSidecarAsyncBatchFunction, TensorField
@@ -226,7 +231,62 @@ def _j_batch_options(options: AsyncBatchOptions) -> Any:
         builder.batchTimeout(_j_millis(options.batch_timeout_millis))
     if options.latency_target_millis is not None:
         builder.latencyTarget(_j_millis(options.latency_target_millis))
+    _add_overload(builder, options.overload)
     return builder.build()
+
+
+def _add_overload(builder: Any, options: OverloadOptions) -> None:
+    j_package = get_gateway().jvm.io.asyncbatch.flink
+    if options.concurrency is not None:
+        builder.concurrency(_j_concurrency(options.concurrency))
+    if options.backend is not None:
+        builder.backend(options.backend)
+    if options.circuit_breaker is not None:
+        builder.circuitBreaker(_j_circuit_breaker(options.circuit_breaker))
+    if options.retry_budget is not None:
+        budget = options.retry_budget
+        builder.retryBudget(j_package.RetryBudgetOptions(float(budget.share), int(budget.reserve)))
+
+
+def _j_concurrency(concurrency: Union[int, AdaptiveConcurrency]) -> Any:
+    j_class = get_gateway().jvm.io.asyncbatch.flink.Concurrency
+    if not isinstance(concurrency, AdaptiveConcurrency):
+        return j_class.fixed(concurrency)
+    if concurrency.most is None:
+        j_concurrency = j_class.adaptiveFrom(int(concurrency.least))
+    else:
+        j_concurrency = j_class.adaptive(int(concurrency.least), int(concurrency.most))
+    if concurrency.initial is not None:
+        j_concurrency = j_concurrency.withInitial(int(concurrency.initial))
+    return j_concurrency
+
+
+def _j_circuit_breaker(breaker: CircuitBreaker) -> Any:
+    j_class = get_gateway().jvm.io.asyncbatch.flink.CircuitBreakerOptions
+    builder = (
+        j_class.builder()
+        .window(
+            int(breaker.window_calls),
+            _j_duration("window", breaker.window),
+            int(breaker.least_calls),
+        )
+        .failureRate(float(breaker.failure_rate))
+        .pause(
+            _j_duration("first_pause", breaker.first_pause),
+            _j_duration("longest_pause", breaker.longest_pause),
+        )
+        .probes(int(breaker.probes))
+        .whenOpen(j_class.WhenOpen.valueOf(breaker.when_open.upper()))
+    )
+    if breaker.slow_call is not None:
+        builder.slowCallRate(
+            float(breaker.slow_call_rate), _j_duration("slow_call", breaker.slow_call)
+        )
+    return builder.build()
+
+
+def _j_duration(option: str, duration: DurationLike) -> Any:
+    return _j_millis(positive_millis(option, duration))
 
 
 def _j_retry_strategy(strategy: ExponentialBackoffRetryStrategy) -> Any:

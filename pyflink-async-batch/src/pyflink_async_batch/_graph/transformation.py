@@ -8,7 +8,9 @@ from pyflink.java_gateway import get_gateway
 
 from pyflink_async_batch._graph.gpu_resources import j_gpu_resources
 from pyflink_async_batch.errors import UnsupportedTypeError
-from pyflink_async_batch.options import AsyncBatchOptions, WorkerRestart, positive_millis
+from pyflink_async_batch.option_checks import positive_millis
+from pyflink_async_batch.options import AsyncBatchOptions, WorkerRestart
+from pyflink_async_batch.overload_options import AdaptiveConcurrency, CircuitBreaker
 
 T = TypeVar("T")
 
@@ -77,6 +79,21 @@ def apply_transformation(
             builder = builder.workerRestart(*_worker_restart(options.worker_restart))
         if options.resources is not None:
             builder = builder.resources(j_gpu_resources(options.resources))
+        overload = options.overload
+        if isinstance(overload.concurrency, AdaptiveConcurrency):
+            adaptive = overload.concurrency
+            builder = builder.adaptiveConcurrency(
+                int(adaptive.least), int(adaptive.most or 0), int(adaptive.initial or 0)
+            )
+        elif overload.concurrency is not None:
+            builder = builder.fixedConcurrency(overload.concurrency)
+        if overload.backend is not None:
+            builder = builder.backend(overload.backend)
+        if overload.circuit_breaker is not None:
+            builder = builder.circuitBreaker(*_circuit_breaker(overload.circuit_breaker))
+        if overload.retry_budget is not None:
+            budget = overload.retry_budget
+            builder = builder.retryBudget(float(budget.share), int(budget.reserve))
         if j_join is not None:
             builder = builder.join(j_join)
         return builder.apply()
@@ -92,6 +109,23 @@ def _worker_restart(restart: WorkerRestart) -> Tuple[int, int, int, int, int]:
         positive_millis("initial_backoff", restart.initial_backoff),
         positive_millis("max_backoff", restart.max_backoff),
         restart.suspect_after,
+    )
+
+
+def _circuit_breaker(breaker: CircuitBreaker) -> Tuple[Any, ...]:
+    """What the Java side takes of it, in its order."""
+    slow_call = breaker.slow_call
+    return (
+        int(breaker.window_calls),
+        positive_millis("window", breaker.window),
+        int(breaker.least_calls),
+        float(breaker.failure_rate),
+        0 if slow_call is None else positive_millis("slow_call", slow_call),
+        float(breaker.slow_call_rate),
+        positive_millis("first_pause", breaker.first_pause),
+        positive_millis("longest_pause", breaker.longest_pause),
+        int(breaker.probes),
+        breaker.when_open.upper(),
     )
 
 
