@@ -1,15 +1,36 @@
-"""Functions whose backend has too much to do, and says so."""
+"""Functions whose backend has too much to do, and how much it is asked to do."""
 
 import asyncio
+import collections
+import itertools
+import os
 import time
 from typing import Any
 
 import pytest
 from pyflink.common import Time, Types
-from pyflink_async_batch import AsyncBatchFunction, RetryLater
+from pyflink_async_batch import (
+    AdaptiveConcurrency,
+    AsyncBatchFunction,
+    CircuitBreaker,
+    RetryBudget,
+    RetryLater,
+    dead_letters_tag,
+)
 
 TIMEOUT = Time.seconds(60)
 EARLY = -1
+
+
+def operators_alone(test: Any) -> Any:
+    """For what the operator does alone, whatever order results leave in and wherever Python is."""
+    for mark in (
+        pytest.mark.parametrize("ordering", ["unordered"], indirect=True),
+        pytest.mark.process_mode,
+        pytest.mark.own_worker,
+    ):
+        test = mark(test)
+    return test
 
 
 class Refusing(AsyncBatchFunction[int, int]):
@@ -87,3 +108,185 @@ def test_rows_that_left_before_a_retry_are_not_computed_again(
     # The first of each batch left before, all others were called for twice.
     expected = [10 * value + (value % 4 != 0) for value in range(20)]
     assert sorted(collect(stream)) == expected
+
+
+class Counted(AsyncBatchFunction[int, int]):
+    """Writes down, in one file for all workers, when calls begin and end."""
+
+    def __init__(self, report: str) -> None:
+        self.report = report
+
+    def open(self, runtime_context: Any) -> None:
+        # What is appended at once stays together, whoever else appends.
+        self.file = os.open(self.report, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self.now = 0
+
+    async def async_invoke_batch(self, inputs: list[int]) -> list[int]:
+        os.write(self.file, b"+\n")
+        self.now += 1
+        try:
+            return await self.call(inputs)
+        finally:
+            self.now -= 1
+            os.write(self.file, b"-\n")
+
+    async def call(self, inputs: list[int]) -> list[int]:
+        await asyncio.sleep(0.002)
+        return inputs
+
+
+def most_at_once(report: Any) -> int:
+    changes = (1 if line == "+" else -1 for line in report.lines())
+    return max(itertools.accumulate(changes))
+
+
+@operators_alone
+def test_no_more_calls_are_in_flight_than_were_asked_for(
+    wait_batch: Any, numbers: Any, collect: Any, report: Any
+) -> None:
+    class InThrees(Counted):
+        """Answers when three calls are there, and so only if as many are let in."""
+
+        def open(self, runtime_context: Any) -> None:
+            super().open(runtime_context)
+            self.three = asyncio.Event()
+
+        async def call(self, inputs: list[int]) -> list[int]:
+            three = self.three
+            if self.now == 3:
+                self.three = asyncio.Event()
+                three.set()
+            await three.wait()
+            return inputs
+
+    stream = wait_batch(
+        numbers(240),
+        InThrees(report.path),
+        TIMEOUT,
+        4,
+        capacity=20,
+        output_type=Types.LONG(),
+        concurrency=3,
+    )
+    assert sorted(collect(stream)) == list(range(240))
+    assert most_at_once(report) == 3
+
+
+@operators_alone
+@pytest.mark.parametrize(
+    ("concurrency", "most"), [("adaptive", 12), (AdaptiveConcurrency(most=5), 5)]
+)
+def test_a_number_that_is_found_out_stays_within_its_bounds(
+    wait_batch: Any, numbers: Any, collect: Any, report: Any, concurrency: Any, most: int
+) -> None:
+    class TwoPlaces(Counted):
+        def open(self, runtime_context: Any) -> None:
+            super().open(runtime_context)
+            self.places = asyncio.Semaphore(2)
+
+        async def call(self, inputs: list[int]) -> list[int]:
+            if self.now > 4:
+                raise RetryLater(0.01)
+            async with self.places:
+                await asyncio.sleep(0.005)
+            return inputs
+
+    stream = wait_batch(
+        numbers(1_000),
+        TwoPlaces(report.path),
+        TIMEOUT,
+        4,
+        capacity=12,
+        output_type=Types.LONG(),
+        concurrency=concurrency,
+        retry_budget=RetryBudget(),
+    )
+    assert sorted(collect(stream)) == list(range(1_000))
+    assert 1 < most_at_once(report) <= most
+
+
+@operators_alone
+def test_operators_that_name_one_backend_share_its_limit(
+    wait_batch: Any, numbers: Any, collect: Any, report: Any
+) -> None:
+    streams = [
+        wait_batch(
+            numbers(100),
+            Counted(report.path),
+            TIMEOUT,
+            2,
+            output_type=Types.LONG(),
+            concurrency=1,
+            backend="gateway",
+        )
+        for _ in range(2)
+    ]
+    results = collect(streams[0].union(streams[1]))
+    assert sorted(results) == sorted([*range(100), *range(100)])
+    assert report.lines().count("+") == 100
+    assert most_at_once(report) == 1
+
+
+def test_all_batches_leave_a_backend_alone_that_is_busy(
+    wait_batch: Any, ordering: str, numbers: Any, collect: Any
+) -> None:
+    class Gateway(AsyncBatchFunction[int, int]):
+        """Refuses every fifth call, and then whoever comes before the time is over."""
+
+        def open(self, runtime_context: Any) -> None:
+            self.calls = 0
+            self.closed_until = 0.0
+
+        async def async_invoke_batch(self, inputs: list[int]) -> list[int]:
+            if time.monotonic() < self.closed_until:
+                return [EARLY] * len(inputs)
+            self.calls += 1
+            if self.calls % 5 == 0:
+                self.closed_until = time.monotonic() + 0.1
+                raise RetryLater(0.1)
+            await asyncio.sleep(0.001)
+            return inputs
+
+    # With a single call in flight none is on its way while another is refused.
+    stream = wait_batch(numbers(80), Gateway(), TIMEOUT, 4, output_type=Types.LONG(), concurrency=1)
+    results = collect(stream)
+    assert (results if ordering == "ordered" else sorted(results)) == list(range(80))
+
+
+@operators_alone
+def test_while_a_backend_is_away_rows_fail_without_a_call(
+    wait_batch: Any, numbers: Any, collect: Any, report: Any
+) -> None:
+    class Away(Counted):
+        async def call(self, inputs: list[int]) -> list[int]:
+            raise ConnectionError("nobody listens")
+
+    inputs = numbers(400)
+    breaker = CircuitBreaker(
+        window_calls=8,
+        least_calls=4,
+        first_pause=Time.minutes(10),
+        longest_pause=Time.minutes(10),
+        when_open="fail_fast",
+    )
+    results = wait_batch(
+        inputs,
+        Away(report.path),
+        TIMEOUT,
+        4,
+        output_type=Types.LONG(),
+        concurrency=2,
+        circuit_breaker=breaker,
+        on_failure="dead_letter",
+    )
+    letters = results.get_side_output(dead_letters_tag(inputs.get_type()))
+    told = letters.map(
+        lambda letter: f"{letter['input']} {letter['error_kind']}", output_type=Types.STRING()
+    ).union(results.map(str, output_type=Types.STRING()))
+    rows = [letter.split() for letter in collect(told)]
+    assert sorted(int(row) for row, _ in rows) == list(range(400))
+    # Four failed calls open it; one more may have been on its way.
+    calls = report.lines().count("+")
+    assert 4 <= calls <= 5
+    kinds = collections.Counter(kind for _, kind in rows)
+    assert kinds == {"EXCEPTION": 4 * calls, "CIRCUIT_OPEN": 400 - 4 * calls}
