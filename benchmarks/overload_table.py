@@ -11,13 +11,31 @@ import results_table
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS_JSON = _ROOT / "benchmarks" / "overload.json"
+#: Of ``overload_process.py``; there once that was run.
+PROCESS_JSON = _ROOT / "benchmarks" / "overload_process.json"
 PAGE = _ROOT / "docs" / "overload.md"
 
 
 def sections() -> Dict[str, str]:
     """What stands between the marks of the page, by the marks' names."""
     held = json.loads(RESULTS_JSON.read_text(encoding="utf-8"))
-    return {"targets": results_table.results(held["results"]), "peers": peers(held["figures"])}
+    return {
+        "targets": results_table.results(held["results"]),
+        "peers": peers(held["figures"]),
+        "process": _process(),
+    }
+
+
+def _process() -> str:
+    if not PROCESS_JSON.exists():
+        return "Not measured yet."
+    held = json.loads(PROCESS_JSON.read_text(encoding="utf-8"))
+    rows = ["| | rows/s | p99 | calls that fail |", "|---|---|---|---|"]
+    rows += [
+        f"| {contender} | {line['rows/s']:,.0f} | {line['p99 ms']:,.0f} ms | {line['failed']:.2%} |"
+        for contender, line in held["figures"].items()
+    ]
+    return "\n".join(rows) + "\n\n" + results_table.results(held["results"])
 
 
 def peers(figures: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:

@@ -104,13 +104,24 @@ class Same(AsyncBatchFunction):
     assert values[8] is None
 
 
-def test_a_failed_call_is_repeated_as_the_model_says(
-    tables: StreamTableEnvironment, ship: Ship
+@pytest.mark.parametrize(
+    ("error", "options"),
+    [
+        ('OSError("not yet")', ", 'retry-strategy' = 'exponential_delay', 'retry-delay' = '1 ms'"),
+        # Who asks for it needs no strategy.
+        ("RetryLater(0.01)", ""),
+    ],
+)
+def test_a_failed_call_is_repeated_as_the_model_says_or_the_function(
+    tables: StreamTableEnvironment, ship: Ship, error: str, options: str
 ) -> None:
     ship(
         "third",
         HEADER
         + """
+from pyflink_async_batch import RetryLater
+
+
 class ThirdTime(AsyncBatchFunction):
     def open(self, runtime_context):
         self.calls = 0
@@ -118,16 +129,17 @@ class ThirdTime(AsyncBatchFunction):
     async def async_invoke_batch(self, inputs):
         self.calls += 1
         if self.calls < 3:
-            raise OSError("not yet")
+            raise %s
         return [Row(self.calls) for _ in inputs]
-""",
+"""
+        % error,
     )
     texts(tables, 3)
     create_model(
         tables,
         "INPUT (text STRING) OUTPUT (calls INT)",
         "third:ThirdTime",
-        ", 'retry-strategy' = 'exponential_delay', 'retry-delay' = '1 ms'",
+        options,
     )
     rows = run(tables, "SELECT calls FROM ML_PREDICT(TABLE texts, MODEL m, DESCRIPTOR(text))")
     assert [row[0] for row in rows] == [3, 3, 3]
@@ -190,17 +202,24 @@ class Misfit(AsyncBatchFunction):
 
 
 @pytest.mark.parametrize(
-    ("columns", "function", "problem"),
+    ("columns", "function", "options", "problem"),
     [
-        ("INPUT (text STRING) OUTPUT (y INT)", "no_colon", "'module:Class' or 'module:object'"),
-        ("INPUT (text STRING) OUTPUT (y MULTISET<INT>)", "m:F", "Column 'y' is of type MULTISET"),
+        ("INPUT (text STRING) OUTPUT (y INT)", "no_colon", "", "'module:Class' or 'module:object'"),
+        ("INPUT (text STRING) OUTPUT (y MULTISET<INT>)", "m:F", "", "'y' is of type MULTISET"),
+        # Flink's operator bounds the rows in flight.
+        (
+            "INPUT (text STRING) OUTPUT (y INT)",
+            "m:F",
+            ", 'concurrency' = 'adaptive'",
+            "concurrency",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_job(
-    tables: StreamTableEnvironment, columns: str, function: str, problem: str
+    tables: StreamTableEnvironment, columns: str, function: str, options: str, problem: str
 ) -> None:
     texts(tables, 1)
-    create_model(tables, columns, function)
+    create_model(tables, columns, function, options)
     with pytest.raises((Py4JJavaError, JavaException)) as refusal:
         tables.explain_sql("SELECT * FROM ML_PREDICT(TABLE texts, MODEL m, DESCRIPTOR(text))")
     assert problem in _text(refusal.value)

@@ -158,6 +158,22 @@ class StatusTest {
         assertThat(failure.retryAfter().map(Duration::toMillis).orElse(null)).isEqualTo(millis);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "7, 7000",
+        "' 0 ', 0",
+        "999999999999999, 600000",
+        "99999999999999999999, ",
+        "-1, ",
+        "soon, ",
+        "'Sat, 01 Mar 2025 10:00:00 GMT', "
+    })
+    void theServerSaysWhenToComeBackAsProxiesDo(String retryAfter, Long millis) {
+        SidecarException failure = failure(Status.UNAVAILABLE, Map.of("retry-after", retryAfter));
+        assertThat(failure.isRetryable()).isTrue();
+        assertThat(failure.retryAfter().map(Duration::toMillis).orElse(null)).isEqualTo(millis);
+    }
+
     @Test
     void detailsThatCannotBeReadAreNoHint() {
         SidecarException failure =

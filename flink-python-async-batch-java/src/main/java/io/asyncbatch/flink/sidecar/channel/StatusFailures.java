@@ -18,6 +18,8 @@ final class StatusFailures {
             Metadata.Key.of("asyncbatch-error", Metadata.ASCII_STRING_MARSHALLER);
     static final Metadata.Key<String> PUSHBACK =
             Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
+    static final Metadata.Key<String> RETRY_AFTER =
+            Metadata.Key.of("retry-after", Metadata.ASCII_STRING_MARSHALLER);
     static final Metadata.Key<byte[]> DETAILS =
             Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
@@ -49,7 +51,11 @@ final class StatusFailures {
         String message = "%s: %s".formatted(target, describe(status));
         String pushback = told.get(PUSHBACK);
         if (pushback == null) {
-            return kind.exception(message, kind.isRetryable(), retryInfo(told.get(DETAILS)));
+            Duration wait = retryInfo(told.get(DETAILS));
+            return kind.exception(
+                    message,
+                    kind.isRetryable(),
+                    wait == null ? retryAfter(told.get(RETRY_AFTER)) : wait);
         }
         Duration wait = pushback(pushback);
         return kind.exception(message, kind.isRetryable() && wait != null, wait);
@@ -112,6 +118,14 @@ final class StatusFailures {
         } catch (NumberFormatException e) {
             return null;
         }
+    }
+
+    /** As proxies of HTTP have it, in seconds; a date, or nonsense, says nothing. */
+    @Nullable
+    private static Duration retryAfter(@Nullable String seconds) {
+        return seconds == null || !seconds.trim().matches("[0-9]{1,15}")
+                ? null
+                : bounded(Long.parseLong(seconds.trim()) * 1_000);
     }
 
     @Nullable
