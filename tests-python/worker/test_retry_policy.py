@@ -117,7 +117,7 @@ def test_a_retry_because_of_results_has_no_error() -> None:
 
 def test_when_the_strategy_gives_up_the_last_outcome_is_answered() -> None:
     header, _ = answer(ConnectionError("reset"), fixed(), attempt=3)
-    assert (header.kind, header.failure.kind) == (async_batch_pb2.FAILURE, Failure.USER_CODE)
+    assert (header.kind, header.failure.kind) == (async_batch_pb2.FAILURE, Failure.OVERLOADED)
     header, body = answer([1, -1], fixed(), attempt=3)
     assert (header.kind, body) == (async_batch_pb2.RESULT, b"[1, -1]")
 

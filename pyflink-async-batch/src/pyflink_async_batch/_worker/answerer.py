@@ -210,6 +210,9 @@ class Answerer:
                 # Shows both: what the call raised, and what the predicate made of it.
                 raised.__cause__ = raised.__cause__ or error
                 error = raised
+                if kind == Failure.OVERLOADED:
+                    # That is not what the job fails for.
+                    kind, asked = Failure.USER_CODE, None
             else:
                 if delay is not None:
                     delay = max(delay, asked or 0)
