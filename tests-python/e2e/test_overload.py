@@ -5,6 +5,8 @@ import collections
 import itertools
 import os
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -290,3 +292,37 @@ def test_while_a_backend_is_away_rows_fail_without_a_call(
     assert 4 <= calls <= 5
     kinds = collections.Counter(kind for _, kind in rows)
     assert kinds == {"EXCEPTION": 4 * calls, "CIRCUIT_OPEN": 400 - 4 * calls}
+
+
+@operators_alone
+def test_what_the_documents_show_runs(wait_batch: Any, environment: Any, collect: Any) -> None:
+    page = Path(__file__).parents[2] / "docs" / "overload.md"
+    shown = page.read_text(encoding="utf-8").split("```python\n", 1)[1].split("```", 1)[0]
+    function, applied = shown.split("vectors = ")
+    # Pickled by value, as what a user's script defines.
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(function, names)
+
+    def open_client(self: Any, runtime_context: Any) -> None:
+        self.client = BusyAtFirst()
+
+    names["Embed"].open = open_client
+    names["texts"] = environment.from_collection([f"text {i}" for i in range(50)], Types.STRING())
+    exec(f"vectors = {applied}", names)
+    assert sorted(map(list, collect(names["vectors"]))) == [[float(i)] for i in range(50)]
+
+
+class BusyAtFirst:
+    """As an HTTP client whose server refuses the first request."""
+
+    def __init__(self) -> None:
+        self.posts = 0
+
+    async def post(self, path: str, json: Any) -> Any:
+        self.posts += 1
+        data = [{"embedding": [float(text.split()[1])]} for text in json["input"]]
+        return SimpleNamespace(
+            status_code=429 if self.posts == 1 else 200,
+            headers={"Retry-After": "0.05"},
+            json=lambda: {"data": data},
+        )

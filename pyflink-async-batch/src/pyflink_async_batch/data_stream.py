@@ -186,10 +186,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
                             bounds. A batch that waits for a retry, or for its results to leave, is
                             within ``capacity`` and no call. By default a call for each batch in
                             flight. See ``docs/overload.md``.
-        :param backend: The name of what is called. Subtasks of a TaskManager, of any operator and
-                        job, that name the same one share one ``concurrency``, one
+        :param backend: The name of what is called. Subtasks of a TaskManager, of any operator of
+                        the job, that name the same one share one ``concurrency``, one
                         ``circuit_breaker`` and one ``retry_budget``, of which one at least must be
-                        given, and have equal parts of it. A number is then what all subtasks have
+                        given, and all must give the same. A number is then what all subtasks have
                         together. By default each subtask is on its own.
         :param circuit_breaker: When calls stop because the backend fails, and what becomes of
                                 elements meanwhile; by default they never do.
