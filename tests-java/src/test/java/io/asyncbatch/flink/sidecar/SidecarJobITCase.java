@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.AsyncBatchOptions;
 import io.asyncbatch.flink.AsyncDataStream;
+import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.ExponentialBackoffRetryStrategy;
 import io.asyncbatch.flink.api.Jobs;
 import io.grpc.Metadata;
@@ -17,6 +18,8 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -187,6 +190,51 @@ class SidecarJobITCase {
                                                             .build())
                                             .returns(Types.LONG)))
                     .isEqualTo(tens(100));
+        }
+    }
+
+    /** Not by the batch alone that was told to, but by all. */
+    @Test
+    void aServerThatSaysWhenToComeBackIsLeftAloneUntilThen() throws Exception {
+        Metadata trailers = new Metadata();
+        trailers.put(
+                Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER), "100");
+        AtomicLong closedUntil = new AtomicLong(System.nanoTime());
+        AtomicInteger early = new AtomicInteger();
+        try (MockSidecar server = MockSidecar.onUnixSocket(directory.resolve("s"))) {
+            server.behaviour =
+                    inference -> {
+                        if (System.nanoTime() - closedUntil.get() < 0) {
+                            early.incrementAndGet();
+                        }
+                        if (server.inferences.size() % 7 == 0) {
+                            closedUntil.set(System.nanoTime() + Duration.ofMillis(100).toNanos());
+                            inference.fail(Status.RESOURCE_EXHAUSTED, trailers);
+                        } else {
+                            inference.compute();
+                        }
+                    };
+            assertThat(
+                            Jobs.collect(
+                                    AsyncDataStream.orderedWaitBatchWithRetry(
+                                                    Jobs.numbers(1, 100),
+                                                    new GpuSidecarAsyncBatchFunction<>(
+                                                            server.options().build(),
+                                                            new LongCodec()),
+                                                    AsyncBatchOptions.builder(
+                                                                    4, Duration.ofMinutes(1))
+                                                            .capacity(8)
+                                                            .concurrency(Concurrency.fixed(1))
+                                                            .build(),
+                                                    ExponentialBackoffRetryStrategy.<Long>builder(
+                                                                    5, Duration.ofMillis(1))
+                                                            .ifException(
+                                                                    new SidecarRetryPredicate())
+                                                            .build())
+                                            .returns(Types.LONG)))
+                    .isEqualTo(tens(100));
+            assertThat(server.inferences).hasSizeGreaterThan(25);
+            assertThat(early).hasValue(0);
         }
     }
 
