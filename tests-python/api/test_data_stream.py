@@ -13,6 +13,7 @@ from pyflink.table import DataTypes
 from pyflink_async_batch import (
     ArrowAsyncBatchFunction,
     AsyncBatchFunction,
+    AsyncDataStream,
     FunctionNotPicklableError,
     InvalidFunctionError,
     InvalidOptionError,
@@ -50,6 +51,12 @@ class RecordingBuilder:
         self.calls["of"] = (j_data_stream, j_output_type)
         return self
 
+    def ofGrouped(  # noqa: N802
+        self, j_data_stream: Any, j_output_type: Any, *grouping: Any
+    ) -> "RecordingBuilder":
+        self.calls["grouping"] = grouping
+        return self.of(j_data_stream, j_output_type)
+
     def apply(self) -> Any:
         return self.calls["of"][0]
 
@@ -78,6 +85,51 @@ def numbers(environment: StreamExecutionEnvironment) -> DataStream:
 def configuration_of(environment: StreamExecutionEnvironment) -> dict[str, str]:
     j_util = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil
     return dict(j_util.getEnvironmentConfig(environment._j_stream_execution_environment).toMap())
+
+
+@pytest.mark.parametrize(
+    ("options", "grouping"),
+    [
+        ({"weigh": abs, "max_batch_weight": 9}, (9, [], False)),
+        ({"coalesce_key": abs}, (0, [], True)),
+        ({"weigh": abs, "max_batch_weight": 9, "coalesce_key": abs}, (9, [], True)),
+    ],
+)
+def test_what_is_said_of_elements_travels_beside_them(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream, options: Any, grouping: Any
+) -> None:
+    wait_batch(numbers, Identity(), Time.seconds(30), 32, **options)
+    j_stream, _ = builder.calls["of"]
+    weight, buckets, coalesces = builder.calls["grouping"]
+    assert (weight, list(buckets), coalesces) == grouping
+    described = j_stream.getType().toString()
+    assert described == "Row(weight: Long, key: byte[], element: Integer)"
+
+
+def test_buckets_of_lengths_need_unordered_results(
+    builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    options: dict[str, Any] = {
+        "weigh": abs,
+        "length_buckets": [8, 64],
+        "batch_timeout": Time.seconds(1),
+    }
+    arguments = (numbers, Identity(), Time.seconds(30), 32)
+    with pytest.raises(
+        InvalidOptionError, match="length_buckets must be left out where results are ordered"
+    ):
+        AsyncDataStream.ordered_wait_batch(*arguments, **options)
+    AsyncDataStream.unordered_wait_batch(*arguments, **options)
+    weight, buckets, coalesces = builder.calls["grouping"]
+    assert (weight, list(buckets), coalesces) == (0, [8, 64], False)
+
+
+def test_without_it_elements_go_straight_to_the_operator(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream
+) -> None:
+    wait_batch(numbers, Identity(), Time.seconds(30), 32)
+    assert "grouping" not in builder.calls
+    assert builder.calls["of"][0].equals(numbers._j_data_stream)
 
 
 def test_every_option_reaches_the_java_side(

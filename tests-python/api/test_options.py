@@ -54,6 +54,10 @@ def test_defaults() -> None:
         on_failure="fail",
         isolate=False,
         overload=OverloadOptions(None, None, None, None),
+        weigh=None,
+        max_batch_weight=None,
+        length_buckets=(),
+        coalesce_key=None,
         name="async batch wait operator",
     )
 
@@ -264,3 +268,56 @@ def test_event_time_needs_a_batch_timeout() -> None:
 def test_a_time_domain_is_pyflinks(value: Any) -> None:
     with pytest.raises(InvalidOptionTypeError, match=r"^batch_time_domain must be a pyflink"):
         options(batch_time_domain=value)
+
+
+def test_weights_need_a_maximum_and_the_maximum_weights() -> None:
+    assert options(weigh=len, max_batch_weight=9).looks_at_elements
+    with pytest.raises(InvalidOptionError, match="max_batch_weight must be given where weigh"):
+        options(weigh=len)
+    with pytest.raises(InvalidOptionError, match="weigh must be given where max_batch_weight is"):
+        options(max_batch_weight=9)
+    with pytest.raises(InvalidOptionError, match="max_batch_weight must be positive"):
+        options(weigh=len, max_batch_weight=0)
+
+
+def test_a_shared_worker_knows_no_weights() -> None:
+    with pytest.raises(InvalidOptionError, match="worker must be 'own' where weigh is given"):
+        options(weigh=len, max_batch_weight=9, worker="shared")
+    assert options(coalesce_key=str, worker="shared").looks_at_elements
+
+
+@pytest.mark.parametrize("option", ["weigh", "coalesce_key"])
+def test_what_looks_at_elements_is_a_plain_function(option: str) -> None:
+    async def later(element: Any) -> int:
+        return 1
+
+    others = {"max_batch_weight": 9} if option == "weigh" else {}
+    accepted = f"{option} must be None or a function of an element"
+    with pytest.raises(InvalidOptionTypeError, match=accepted):
+        options(**{option: "tokens"}, **others)
+    with pytest.raises(InvalidOptionTypeError, match=f"{accepted} that is not async"):
+        options(**{option: later}, **others)
+
+
+def test_buckets_of_lengths_need_weights_and_a_bound_on_waiting() -> None:
+    valid: dict[str, Any] = {"weigh": len, "batch_timeout": Time.seconds(1)}
+    assert options(**valid, length_buckets=[8, 64]).length_buckets == (8, 64)
+    assert options(
+        weigh=len, latency_target=Time.seconds(1), length_buckets=(8,)
+    ).length_buckets == (8,)
+    with pytest.raises(InvalidOptionError, match="weigh must be given where length_buckets is"):
+        options(length_buckets=[8], batch_timeout=Time.seconds(1))
+    with pytest.raises(InvalidOptionError, match="batch_timeout must be given where length_bucket"):
+        options(weigh=len, length_buckets=[8])
+
+
+@pytest.mark.parametrize("value", [[8, 8], [64, 8], [0]])
+def test_buckets_of_lengths_ascend(value: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="length_buckets must be"):
+        options(weigh=len, batch_timeout=Time.seconds(1), length_buckets=value)
+
+
+@pytest.mark.parametrize("value", [8, "88", None, [1.5]])
+def test_buckets_of_lengths_are_ints(value: Any) -> None:
+    with pytest.raises(InvalidOptionTypeError, match="length_buckets must be"):
+        options(weigh=len, batch_timeout=Time.seconds(1), length_buckets=value)

@@ -1,6 +1,6 @@
 """How users apply a batched async function to a stream."""
 
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Sequence, Union
 
 from pyflink.common import TypeInformation, Types
 from pyflink.datastream import AsyncDataStream as PyFlinkAsyncDataStream
@@ -20,6 +20,7 @@ from pyflink_async_batch._graph.function_payload import (
     pickled_function,
     pickled_retry_strategy,
 )
+from pyflink_async_batch._graph.row_grouping import with_weights_and_keys
 from pyflink_async_batch._graph.sidecar_transformation import (
     apply_sidecar_transformation,
     require_java_retry_strategy,
@@ -27,7 +28,11 @@ from pyflink_async_batch._graph.sidecar_transformation import (
     require_typed,
 )
 from pyflink_async_batch._graph.transformation import OutputMode, apply_transformation
-from pyflink_async_batch.errors import InvalidOptionTypeError, qualified_name
+from pyflink_async_batch.errors import (
+    InvalidOptionError,
+    InvalidOptionTypeError,
+    qualified_name,
+)
 from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
 from pyflink_async_batch.option_checks import DurationLike
 from pyflink_async_batch.options import (
@@ -89,6 +94,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        weigh: Optional[Callable[[Any], int]] = None,
+        max_batch_weight: Optional[int] = None,
+        length_buckets: Sequence[int] = (),
+        coalesce_key: Optional[Callable[[Any], Any]] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -196,6 +205,27 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         :param retry_budget: How many calls are repeated, as a share of those that succeed; by
                              default as many as the retry strategy and
                              :class:`~pyflink_async_batch.RetryLater` ask for.
+        :param weigh: What an element weighs in the unit of whatever computes it, such as tokens or
+                      pixels: a function of an element that returns an ``int``, at least 0. It must
+                      not block; what it raises fails the job. It runs in PyFlink's own Python
+                      worker before the operator, as ``coalesce_key`` does, to which elements then
+                      travel first. Together with ``max_batch_weight`` or
+                      ``length_buckets``, and not with ``worker="shared"``. See ``docs/rows.md``.
+        :param max_batch_weight: The most that the elements of one batch weigh. A heavier element
+                                 is a batch of its own. ``batch_size`` and ``max_batch_bytes`` stay
+                                 in force.
+        :param length_buckets: The most that elements weigh that share batches, ascending: with
+                               ``[128, 1024]`` those up to 128, those up to 1,024 and the heavier
+                               ones are in batches of their own. For unordered results, and only
+                               with a ``batch_timeout`` or a ``latency_target``, which bound how
+                               long an element waits for others of its length.
+        :param coalesce_key: Elements with equal keys are computed once as long as one of them is in
+                             flight or waits in a batch; the others take a copy of its result. A
+                             function of an element that returns a ``str``, ``bytes``, an ``int``,
+                             or None for an element that is equal to no other. Elements that wait
+                             for another one count as in flight: when there are ``capacity *
+                             batch_size`` of them, input is held back. See ``docs/rows.md`` for
+                             what failures and timeouts mean to them.
         :param name: The name of the operator; by default 'async batch wait operator'.
         :return: The transformed DataStream.
         :raises AsyncBatchError: An argument or the environment is not accepted. Its subclasses are
@@ -223,6 +253,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            weigh=weigh,
+            max_batch_weight=max_batch_weight,
+            length_buckets=length_buckets,
+            coalesce_key=coalesce_key,
             name=name,
         )
         return _wait_batch(
@@ -257,6 +291,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        weigh: Optional[Callable[[Any], int]] = None,
+        max_batch_weight: Optional[int] = None,
+        length_buckets: Sequence[int] = (),
+        coalesce_key: Optional[Callable[[Any], Any]] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -293,6 +331,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            weigh=weigh,
+            max_batch_weight=max_batch_weight,
+            length_buckets=length_buckets,
+            coalesce_key=coalesce_key,
             name=name,
         )
         return _wait_batch(
@@ -331,6 +373,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        weigh: Optional[Callable[[Any], int]] = None,
+        max_batch_weight: Optional[int] = None,
+        length_buckets: Sequence[int] = (),
+        coalesce_key: Optional[Callable[[Any], Any]] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -362,6 +408,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            weigh=weigh,
+            max_batch_weight=max_batch_weight,
+            length_buckets=length_buckets,
+            coalesce_key=coalesce_key,
             name=name,
         )
         return _wait_batch(
@@ -396,6 +446,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        weigh: Optional[Callable[[Any], int]] = None,
+        max_batch_weight: Optional[int] = None,
+        length_buckets: Sequence[int] = (),
+        coalesce_key: Optional[Callable[[Any], Any]] = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -424,6 +478,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            weigh=weigh,
+            max_batch_weight=max_batch_weight,
+            length_buckets=length_buckets,
+            coalesce_key=coalesce_key,
             name=name,
         )
         return _wait_batch(
@@ -452,6 +510,7 @@ def _wait_batch(
             data_stream, function, output_mode, options, output_type, retry_strategy
         )
     require_async_batch_function(function)
+    _require_order_of_length_buckets(options, output_mode)
     output_type = _require_output_type(output_type, function)
     j_configuration = environment_configuration(
         data_stream._j_data_stream.getExecutionEnvironment()
@@ -465,6 +524,8 @@ def _wait_batch(
     if isinstance(data_stream, KeyedStream):
         # Its Java elements are pairs of a key and a value.
         data_stream = data_stream._values()
+    if options.looks_at_elements:
+        data_stream = with_weights_and_keys(data_stream, options)
     return DataStream(
         apply_transformation(
             data_stream._j_data_stream,
@@ -477,6 +538,13 @@ def _wait_batch(
             isinstance(function, ArrowAsyncBatchFunction),
         )
     )
+
+
+def _require_order_of_length_buckets(options: AsyncBatchOptions, mode: OutputMode) -> None:
+    if options.length_buckets and mode is not OutputMode.UNORDERED:
+        raise InvalidOptionError(
+            "length_buckets", options.length_buckets, "left out where results are ordered"
+        )
 
 
 def _wait_batch_at_sidecar(

@@ -5,6 +5,7 @@ from typing import Any, Callable, Collection, Tuple, TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyflink.java_gateway import get_gateway
+from pyflink.util.java_utils import to_jarray
 
 from pyflink_async_batch._graph.gpu_resources import j_gpu_resources
 from pyflink_async_batch.errors import UnsupportedTypeError
@@ -50,8 +51,7 @@ def apply_transformation(
 
     def build() -> Any:
         builder = (
-            _j_transformation()
-            .of(j_data_stream, j_output_type)
+            _j_builder(j_data_stream, j_output_type, options)
             .function(function_name, bytearray(payload), bytearray(retry_strategy))
             .outputMode(output_mode.value)
             .batchSize(options.batch_size)
@@ -99,6 +99,18 @@ def apply_transformation(
         return builder.apply()
 
     return with_refusals_in_python(build, _REFUSALS, UnsupportedTypeError)
+
+
+def _j_builder(j_data_stream: Any, j_output_type: Any, options: AsyncBatchOptions) -> Any:
+    if not options.looks_at_elements:
+        return _j_transformation().of(j_data_stream, j_output_type)
+    return _j_transformation().ofGrouped(
+        j_data_stream,
+        j_output_type,
+        options.max_batch_weight or 0,
+        to_jarray(get_gateway().jvm.long, list(options.length_buckets)),
+        options.coalesce_key is not None,
+    )
 
 
 def _worker_restart(restart: WorkerRestart) -> Tuple[int, int, int, int, int]:

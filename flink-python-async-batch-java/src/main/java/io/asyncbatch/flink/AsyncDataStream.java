@@ -111,7 +111,50 @@ public class AsyncDataStream extends org.apache.flink.streaming.api.datastream.A
             AsyncBatchOptions options,
             AsyncRetryStrategy<OUT> asyncRetryStrategy) {
         return JavaAsyncBatchTransformation.add(
-                in, func, options, asyncRetryStrategy, BatchSettings.OutputMode.UNORDERED);
+                in,
+                func,
+                options,
+                asyncRetryStrategy,
+                RowGrouping.none(),
+                BatchSettings.OutputMode.UNORDERED);
+    }
+
+    /**
+     * Results leave as their batches finish, never across a watermark.
+     *
+     * @param grouping which rows share a batch by what is in them; functions that do not serialize
+     *     are refused as {@code func} is
+     */
+    public static <IN, OUT> SingleOutputStreamOperator<OUT> unorderedWaitBatch(
+            DataStream<IN> in,
+            AsyncBatchFunction<IN, OUT> func,
+            AsyncBatchOptions options,
+            RowGrouping<IN> grouping) {
+        return unorderedWaitBatchWithRetry(in, func, options, noRetry(), grouping);
+    }
+
+    /**
+     * Results leave as their batches finish, never across a watermark. Calls are repeated as the
+     * strategy says, and keep their place and their slot meanwhile.
+     *
+     * @param asyncRetryStrategy its predicates see all results of a batch, or what its call failed
+     *     with; they are called by the task's thread
+     * @param grouping which rows share a batch by what is in them; functions that do not serialize
+     *     are refused as {@code func} is
+     */
+    public static <IN, OUT> SingleOutputStreamOperator<OUT> unorderedWaitBatchWithRetry(
+            DataStream<IN> in,
+            AsyncBatchFunction<IN, OUT> func,
+            AsyncBatchOptions options,
+            AsyncRetryStrategy<OUT> asyncRetryStrategy,
+            RowGrouping<IN> grouping) {
+        return JavaAsyncBatchTransformation.add(
+                in,
+                func,
+                options,
+                asyncRetryStrategy,
+                grouping,
+                BatchSettings.OutputMode.UNORDERED);
     }
 
     // ---------------------------------------------------------------- ordered
@@ -197,7 +240,45 @@ public class AsyncDataStream extends org.apache.flink.streaming.api.datastream.A
             AsyncBatchOptions options,
             AsyncRetryStrategy<OUT> asyncRetryStrategy) {
         return JavaAsyncBatchTransformation.add(
-                in, func, options, asyncRetryStrategy, BatchSettings.OutputMode.ORDERED);
+                in,
+                func,
+                options,
+                asyncRetryStrategy,
+                RowGrouping.none(),
+                BatchSettings.OutputMode.ORDERED);
+    }
+
+    /**
+     * Results leave in the order of the inputs.
+     *
+     * @param grouping which rows share a batch by what is in them; functions that do not serialize
+     *     are refused as {@code func} is
+     */
+    public static <IN, OUT> SingleOutputStreamOperator<OUT> orderedWaitBatch(
+            DataStream<IN> in,
+            AsyncBatchFunction<IN, OUT> func,
+            AsyncBatchOptions options,
+            RowGrouping<IN> grouping) {
+        return orderedWaitBatchWithRetry(in, func, options, noRetry(), grouping);
+    }
+
+    /**
+     * Results leave in the order of the inputs. Calls are repeated as the strategy says, and keep
+     * their place and their slot meanwhile.
+     *
+     * @param asyncRetryStrategy its predicates see all results of a batch, or what its call failed
+     *     with; they are called by the task's thread
+     * @param grouping which rows share a batch by what is in them; functions that do not serialize
+     *     are refused as {@code func} is
+     */
+    public static <IN, OUT> SingleOutputStreamOperator<OUT> orderedWaitBatchWithRetry(
+            DataStream<IN> in,
+            AsyncBatchFunction<IN, OUT> func,
+            AsyncBatchOptions options,
+            AsyncRetryStrategy<OUT> asyncRetryStrategy,
+            RowGrouping<IN> grouping) {
+        return JavaAsyncBatchTransformation.add(
+                in, func, options, asyncRetryStrategy, grouping, BatchSettings.OutputMode.ORDERED);
     }
 
     // ----------------------------------------------------------------- options

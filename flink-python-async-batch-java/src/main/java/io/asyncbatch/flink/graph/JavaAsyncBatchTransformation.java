@@ -3,6 +3,7 @@ package io.asyncbatch.flink.graph;
 import io.asyncbatch.flink.AsyncBatchFunction;
 import io.asyncbatch.flink.AsyncBatchOptions;
 import io.asyncbatch.flink.DeadLetters;
+import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.arrow.RowSizes;
 import io.asyncbatch.flink.arrow.UnsupportedElementTypeException;
 import io.asyncbatch.flink.function.FunctionInvokerFactory;
@@ -41,10 +42,12 @@ public final class JavaAsyncBatchTransformation {
             AsyncBatchFunction<IN, OUT> function,
             AsyncBatchOptions options,
             AsyncRetryStrategy<OUT> retryStrategy,
+            RowGrouping<IN> grouping,
             OutputMode outputMode) {
         Objects.requireNonNull(function, "function");
         Objects.requireNonNull(options, "options");
         Objects.requireNonNull(retryStrategy, "asyncRetryStrategy");
+        Objects.requireNonNull(grouping, "grouping");
         TypeInformation<OUT> outputType =
                 TypeExtractor.getUnaryOperatorReturnType(
                         function,
@@ -62,6 +65,7 @@ public final class JavaAsyncBatchTransformation {
                 function,
                 options,
                 retryStrategy == AsyncRetryStrategies.NO_RETRY_STRATEGY ? null : retryStrategy,
+                grouping,
                 outputMode);
     }
 
@@ -85,6 +89,7 @@ public final class JavaAsyncBatchTransformation {
                 function,
                 options,
                 retryStrategy,
+                RowGrouping.none(),
                 OutputMode.valueOf(outputMode));
     }
 
@@ -95,7 +100,9 @@ public final class JavaAsyncBatchTransformation {
             AsyncBatchFunction<IN, OUT> function,
             AsyncBatchOptions options,
             @Nullable AsyncRetryStrategy<OUT> retryStrategy,
+            RowGrouping<IN> grouping,
             OutputMode outputMode) {
+        grouping.forEachFunction(in.getExecutionEnvironment()::clean);
         return in.transform(
                 name,
                 outputType,
@@ -107,6 +114,7 @@ public final class JavaAsyncBatchTransformation {
                                         ? null
                                         : in.getExecutionEnvironment().clean(retryStrategy)),
                         weigher(in.getType(), options),
+                        grouping,
                         DeadLetters.tag(in.getType())));
     }
 

@@ -6,15 +6,19 @@ import io.asyncbatch.flink.DeadLetters;
 import io.asyncbatch.flink.GpuResources;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RetryBudgetOptions;
+import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.arrow.ColumnTypes;
 import io.asyncbatch.flink.arrow.RowSizes;
+import io.asyncbatch.flink.grouped.ElementInvokerFactory;
+import io.asyncbatch.flink.grouped.GroupedRows;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.FailureHandling;
 import io.asyncbatch.flink.operator.OverloadSettings;
+import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import io.asyncbatch.flink.table.stream.JoiningInvokerFactory;
 import io.asyncbatch.flink.table.stream.RowJoin;
 import io.asyncbatch.flink.worker.PythonFunction;
@@ -31,6 +35,8 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.streaming.api.TimeDomain;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.OutputTag;
 
 /**
  * Builds the transformation of one {@code *_wait_batch} call of the Python API. Used by the
@@ -71,6 +77,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     @Nullable private String backend;
     @Nullable private CircuitBreakerOptions circuitBreaker;
     @Nullable private RetryBudgetOptions retryBudget;
+    @Nullable private RowGrouping<Row> grouping;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
         this.input = input;
@@ -88,6 +95,27 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
         ArrowSchemas.forType(input.getType());
         ArrowSchemas.forType(outputType);
         return new PythonAsyncBatchTransformation<>(input, outputType);
+    }
+
+    /**
+     * The same for elements that have a weight and a key beside them, see {@link GroupedRows}.
+     *
+     * @param maxBatchWeight most that a batch's elements may weigh; 0 if that has no bound
+     * @param lengthBuckets the most that elements of a bucket weigh; none if there are no buckets
+     * @param coalesces whether elements with equal keys are computed once
+     */
+    public static <OUT> PythonAsyncBatchTransformation<Row, OUT> ofGrouped(
+            DataStream<Row> input,
+            TypeInformation<OUT> outputType,
+            long maxBatchWeight,
+            long[] lengthBuckets,
+            boolean coalesces) {
+        ArrowSchemas.forType(GroupedRows.elementType(input.getType()));
+        ArrowSchemas.forType(outputType);
+        PythonAsyncBatchTransformation<Row, OUT> transformation =
+                new PythonAsyncBatchTransformation<>(input, outputType);
+        transformation.grouping = GroupedRows.grouping(maxBatchWeight, lengthBuckets, coalesces);
+        return transformation;
     }
 
     public PythonAsyncBatchTransformation<IN, OUT> name(String name) {
@@ -109,7 +137,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
      */
     public PythonAsyncBatchTransformation<IN, OUT> onColumns(boolean onColumns) {
         if (onColumns) {
-            ColumnTypes.require(input.getType(), "inputs");
+            ColumnTypes.require(elementType(), "inputs");
             ColumnTypes.require(outputType, "results");
         }
         return this;
@@ -357,16 +385,39 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                                 ? outputType
                                 : (TypeInformation<OUT>)
                                         join.outputType(input.getType(), outputType),
-                        new AsyncBatchWaitOperatorFactory<>(
-                                settings,
-                                invokerFactory(),
-                                RowSizes.estimator(input.getType())::applyAsLong,
-                                DeadLetters.tag(input.getType())));
+                        operatorFactory(settings));
         return resources == null ? results : results.slotSharingGroup(ownGroup(results));
     }
 
     @SuppressWarnings("unchecked")
+    private AsyncBatchWaitOperatorFactory<IN, OUT> operatorFactory(BatchSettings settings) {
+        OutputTag<Row> deadLetters = DeadLetters.tag(elementType());
+        RowWeigher<Object> elements =
+                RowSizes.estimator((TypeInformation<Object>) elementType())::applyAsLong;
+        if (grouping == null) {
+            return new AsyncBatchWaitOperatorFactory<>(
+                    settings, invokerFactory(), elements::weigh, RowGrouping.none(), deadLetters);
+        }
+        return new AsyncBatchWaitOperatorFactory<>(
+                        settings,
+                        invokerFactory(),
+                        row -> elements.weigh(GroupedRows.element(row)),
+                        (RowGrouping<IN>) grouping,
+                        deadLetters)
+                .letterInput(GroupedRows::element);
+    }
+
+    /** Of what the function takes, if it takes no columns of it. */
+    private TypeInformation<?> elementType() {
+        return grouping == null ? input.getType() : GroupedRows.elementType(input.getType());
+    }
+
+    @SuppressWarnings("unchecked")
     private BatchInvokerFactory<IN, OUT> invokerFactory() {
+        if (grouping != null) {
+            return (BatchInvokerFactory<IN, OUT>)
+                    new ElementInvokerFactory<>(workers(elementType()));
+        }
         return join == null
                 ? workers(input.getType())
                 : (BatchInvokerFactory<IN, OUT>)

@@ -44,12 +44,14 @@ public final class BatchMetrics {
     private final Map<FailureKind, Counter> rowsFailedBy = new EnumMap<>(FailureKind.class);
     private final Counter batchesSplit;
     private final Counter callsLostWithWorker;
+    private final Counter coalescedRows;
 
     private long inputHeldNanos;
 
     /**
      * @param inflight what is invoked or awaits emission, read by the reporters' threads
      * @param pendingOrdered batches that are done and held back, read by the reporters' threads
+     * @param following rows that wait for the outcome of equal ones, read by the reporters' threads
      * @param batchSizeLimit most rows of a batch as learned, read by the reporters' threads
      * @param batchBytesLimit most bytes of a batch as learned, read by the reporters' threads
      */
@@ -57,6 +59,7 @@ public final class BatchMetrics {
             MetricGroup group,
             Supplier<InflightLoad> inflight,
             IntSupplier pendingOrdered,
+            IntSupplier following,
             IntSupplier batchSizeLimit,
             LongSupplier batchBytesLimit) {
         batchSize = histogram(group, "batchSize");
@@ -74,6 +77,7 @@ public final class BatchMetrics {
         inputHeldTimeMs = group.counter("inputHeldTimeMs");
         batchesSplit = group.counter("batchesSplit");
         callsLostWithWorker = group.counter("callsLostWithWorker");
+        coalescedRows = group.counter("coalescedRows");
         for (CloseReason reason : CloseReason.values()) {
             closedBy.put(reason, group.counter(nameOf(reason)));
         }
@@ -89,6 +93,8 @@ public final class BatchMetrics {
         group.gauge("inflightRecords", rows);
         group.gauge("inflightBytes", bytes);
         group.gauge("pendingOrderedBatches", pending);
+        Gauge<Integer> followers = following::getAsInt;
+        group.gauge("followingRows", followers);
         Gauge<Integer> limit = batchSizeLimit::getAsInt;
         group.gauge("learnedBatchSize", limit);
         Gauge<Long> bytesLimit = batchBytesLimit::getAsLong;
@@ -99,7 +105,9 @@ public final class BatchMetrics {
         return switch (reason) {
             case SIZE -> "batchesClosedBySize";
             case BYTES -> "batchesClosedByBytes";
+            case WEIGHT -> "batchesClosedByWeight";
             case TIMEOUT -> "batchesClosedByTimeout";
+            case WAITED_FOR -> "batchesClosedForWaitingRows";
             case END_OF_INPUT -> "batchesClosedByEndOfInput";
             case RESTORE -> "batchesClosedByRestore";
         };
@@ -176,6 +184,11 @@ public final class BatchMetrics {
     /** Rows of a call have no result for good, and the task goes on. */
     public void rowsFailed(FailureKind kind, int rows) {
         rowsFailedBy.get(kind).inc(rows);
+    }
+
+    /** Rows took the outcome of an equal one. */
+    public void rowsCoalesced(int rows) {
+        coalescedRows.inc(rows);
     }
 
     /** A call failed, and its rows are parted in two. */

@@ -1,26 +1,29 @@
 package io.asyncbatch.flink.operator;
 
 import io.asyncbatch.flink.OnFailure;
+import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.invoker.BatchInvoker;
 import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.invoker.TaskInvokerContext;
 import io.asyncbatch.flink.metrics.BatchMetrics;
 import io.asyncbatch.flink.metrics.InflightLoad;
-import io.asyncbatch.flink.operator.buffer.BatchFormer;
-import io.asyncbatch.flink.operator.buffer.BatchRows;
+import io.asyncbatch.flink.operator.buffer.BatchWeights;
 import io.asyncbatch.flink.operator.buffer.CloseReason;
 import io.asyncbatch.flink.operator.buffer.LearnedLimit;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import io.asyncbatch.flink.operator.emission.EmittingOperator;
 import io.asyncbatch.flink.operator.inflight.BackendAdmission;
 import io.asyncbatch.flink.operator.inflight.BackendLease;
+import io.asyncbatch.flink.operator.flow.FlowContext;
+import io.asyncbatch.flink.operator.flow.RowFlow;
+import io.asyncbatch.flink.operator.flow.RunFlow;
+import io.asyncbatch.flink.operator.flow.SeatFlow;
 import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
 import io.asyncbatch.flink.operator.inflight.BatchListener;
 import io.asyncbatch.flink.operator.inflight.CallAdmission;
 import io.asyncbatch.flink.operator.inflight.InputHold;
 import io.asyncbatch.flink.operator.inflight.RowOutput;
-import io.asyncbatch.flink.operator.queue.BatchQueue;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import io.asyncbatch.flink.operator.state.SavedElementSerializer;
 import io.asyncbatch.flink.operator.state.SavedElements;
@@ -49,9 +52,9 @@ import org.apache.flink.util.OutputTag;
  * as single rows again. Lives in the task's mailbox thread; this class only wires the parts and
  * follows Flink's lifecycle.
  *
- * <p>A row goes through {@link BatchFormer} (which batch), {@link BatchDispatcher} (when and how
- * the batch is invoked) and {@link BatchQueue} (when the result leaves). Until it leaves it is in
- * the snapshot, as an input or as its result, so a barrier never waits for an invocation.
+ * <p>A row goes through a {@link RowFlow} (which batch, and when the result leaves); {@link
+ * BatchDispatcher} says when and how the batch is invoked. Until it leaves it is in the snapshot,
+ * as an input or as its result, so a barrier never waits for an invocation.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -66,9 +69,9 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     private final transient BatchSettings settings;
     private final transient BatchInvokerFactory<IN, OUT> invokerFactory;
     private final transient RowWeigher<IN> weigher;
+    private final transient RowGrouping<IN> grouping;
     private final transient TypeSerializer<IN> inputSerializer;
     private final transient TypeSerializer<OUT> outputSerializer;
-    private final transient BatchQueue<IN, OUT> queue;
     private final transient RowOutput<OUT> rowOutput;
     private final transient LearnedLimit limit;
     private final transient TaskInvokerContext invokerContext;
@@ -77,7 +80,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     @Nullable private transient BatchInvoker<IN, OUT> invoker;
     private transient BatchMetrics metrics;
     @Nullable private transient BatchDispatcher<IN, OUT> dispatcher;
-    @Nullable private transient BatchFormer<IN> former;
+    @Nullable private transient RowFlow<IN, OUT> flow;
     private transient InputHold hold;
     private transient boolean copiesInputs;
     private transient boolean finished;
@@ -88,22 +91,25 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
             BatchSettings settings,
             BatchInvokerFactory<IN, OUT> invokerFactory,
             RowWeigher<IN> weigher,
+            RowGrouping<IN> grouping,
             TypeSerializer<OUT> outputSerializer,
-            @Nullable OutputTag<Row> deadLetters) {
+            @Nullable OutputTag<Row> deadLetters,
+            RowOutput.LetterInput letterInput) {
         super(parameters, mailbox);
         this.mailbox = mailbox;
         this.settings = settings;
         this.invokerFactory = invokerFactory;
         this.weigher = weigher;
+        this.grouping = grouping;
         this.inputSerializer = getOperatorConfig().getTypeSerializerIn(0, getUserCodeClassloader());
         this.outputSerializer = outputSerializer;
-        this.queue = BatchQueue.create(settings.outputMode());
         this.rowOutput =
                 new RowOutput<>(
                         new TimestampedCollector<>(output),
                         settings.failureHandling().onFailure() == OnFailure.DEAD_LETTER
                                 ? deadLetters
-                                : null);
+                                : null,
+                        letterInput);
         this.limit = new LearnedLimit(settings.batchSize(), settings.maxBatchBytes());
         this.invokerContext =
                 new TaskInvokerContext(getRuntimeContext(), getContainingTask().getEnvironment());
@@ -130,7 +136,12 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         invoker = invokerFactory.createInvoker();
         metrics =
                 new BatchMetrics(
-                        getMetricGroup(), this::load, queue::heldBack, limit::rows, limit::bytes);
+                        getMetricGroup(),
+                        this::load,
+                        () -> flow == null ? 0 : flow.heldBack(),
+                        () -> flow == null ? 0 : flow.following(),
+                        limit::rows,
+                        limit::bytes);
         dispatcher =
                 new BatchDispatcher<>(
                         settings,
@@ -140,22 +151,15 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
                         metrics,
                         this,
                         admission());
+        flow = createFlow();
         hold =
                 new InputHold(
-                        dispatcher::hasWaiting,
+                        () -> dispatcher.hasWaiting() || flow.isFull(),
                         mailbox,
                         getProcessingTimeService(),
                         metrics::inputHeld,
                         InputHold.MOST_ROWS,
                         settings.maxBatchBytes());
-        former =
-                new BatchFormer<>(
-                        settings,
-                        weigher,
-                        getProcessingTimeService(),
-                        limit,
-                        dispatcher::hasFreeSlot,
-                        this::onBatchClosed);
         invoker.open(invokerContext);
         restore(savedElements.restored());
         savedElements.clear();
@@ -178,11 +182,26 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
                 limit::plan);
     }
 
+    private RowFlow<IN, OUT> createFlow() {
+        FlowContext<IN, OUT> context =
+                new FlowContext<>(
+                        settings,
+                        weigher,
+                        new BatchWeights<>(grouping),
+                        limit,
+                        getProcessingTimeService(),
+                        dispatcher,
+                        metrics);
+        return grouping.isOfNeighbours()
+                ? new RunFlow<>(context)
+                : new SeatFlow<>(context, grouping, outputSerializer);
+    }
+
     @Override
     public void endInput() throws Exception {
         rethrowFailure();
-        former.close(CloseReason.END_OF_INPUT);
-        while (!queue.isEmpty()) {
+        flow.close(CloseReason.END_OF_INPUT);
+        while (!flow.isEmpty()) {
             mailbox.yield();
         }
     }
@@ -196,8 +215,8 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     @Override
     public void close() throws Exception {
         invokerContext.ignoreFailures();
-        if (former != null) {
-            former.cancelTimer();
+        if (flow != null) {
+            flow.cancelTimers();
         }
         if (dispatcher != null) {
             dispatcher.close();
@@ -235,7 +254,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     public void processElement(StreamRecord<IN> record) throws Exception {
         rethrowFailure();
         IN value = record.getValue();
-        long weight = former.add(copiesInputs ? inputSerializer.copy(value) : value, record);
+        long weight = flow.add(copiesInputs ? inputSerializer.copy(value) : value, record);
         // The row is in the snapshot from here on; only the next one has to wait.
         hold.awaitNextRow(weight);
     }
@@ -243,8 +262,8 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         rethrowFailure();
-        former.onWatermark(mark.getTimestamp());
-        queue.add(mark, former.rows().size());
+        flow.onWatermark(mark.getTimestamp());
+        flow.add(mark);
         emit();
     }
 
@@ -254,42 +273,33 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
         rethrowFailure();
-        queue.add(status, former.rows().size());
+        flow.add(status);
         emit();
     }
 
     @Override
     public void processRecordAttributes(RecordAttributes attributes) throws Exception {
         rethrowFailure();
-        queue.add(attributes, former.rows().size());
+        flow.add(attributes);
         emit();
-    }
-
-    private void onBatchClosed(BatchRows<IN> rows, CloseReason reason, long openedNanos)
-            throws Exception {
-        long now = getProcessingTimeService().getClock().relativeTimeNanos();
-        metrics.batchClosed(rows.size(), rows.bytes(), reason, now - openedNanos);
-        Batch<IN, OUT> batch = Batch.buffered(rows, openedNanos, now);
-        queue.add(batch);
-        dispatcher.submit(batch);
     }
 
     // ---------------------------------------------------------------- output
 
     @Override
     public void onCallEnded(long nanos) {
-        former.onCallEnded(nanos);
+        flow.onCallEnded(nanos);
     }
 
     @Override
     public void onDone(Batch<IN, OUT> batch) throws Exception {
-        queue.completed(batch);
+        flow.completed(batch);
         emit();
     }
 
     @Override
     public void onPartlyDone(Batch<IN, OUT> batch) throws Exception {
-        queue.partlyReady(batch);
+        flow.partlyReady(batch);
         emit();
     }
 
@@ -305,7 +315,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
 
     @Override
     public void onSlotFree() {
-        former.onSlotFree();
+        flow.onSlotFree();
     }
 
     @Override
@@ -315,12 +325,12 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
 
     @Override
     protected boolean canEmit() {
-        return queue.canEmit();
+        return flow.canEmit();
     }
 
     @Override
     protected void emitUpTo(int most) throws Exception {
-        queue.emit(most, rowOutput, dispatcher::release);
+        flow.emit(most, rowOutput);
     }
 
     // ----------------------------------------------------------------- state
@@ -332,7 +342,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
             return;
         }
         rethrowFailure();
-        while (queue.hasBatches()) {
+        while (flow.hasBatches()) {
             mailbox.yield();
         }
     }
@@ -342,7 +352,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         super.snapshotState(context);
         rethrowFailure();
         List<SavedElement<IN, OUT>> elements = new ArrayList<>();
-        queue.save(former.rows(), elements::add);
+        flow.save(elements::add);
         savedElements.update(elements);
     }
 
@@ -357,7 +367,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
      */
     private void restore(List<SavedElement<IN, OUT>> elements) throws Exception {
         RestoredRows<IN, OUT> restored =
-                new RestoredRows<>(former, queue, settings.failureHandling().onFailure());
+                new RestoredRows<>(flow, settings.failureHandling().onFailure());
         for (SavedElement<IN, OUT> element : elements) {
             restored.add(element);
         }

@@ -1,12 +1,9 @@
 package io.asyncbatch.flink.operator;
 
 import io.asyncbatch.flink.OnFailure;
-import io.asyncbatch.flink.operator.buffer.BatchFormer;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
-import io.asyncbatch.flink.operator.buffer.CloseReason;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
-import io.asyncbatch.flink.operator.inflight.Batch;
-import io.asyncbatch.flink.operator.queue.BatchQueue;
+import io.asyncbatch.flink.operator.flow.RowFlow;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +17,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  */
 final class RestoredRows<IN, OUT> {
 
-    private final BatchFormer<IN> former;
-    private final BatchQueue<IN, OUT> queue;
+    private final RowFlow<IN, OUT> flow;
     private final OnFailure onFailure;
 
     private final StreamRecord<IN> input = new StreamRecord<>(null);
@@ -34,9 +30,8 @@ final class RestoredRows<IN, OUT> {
     /**
      * @param onFailure what now becomes of rows that had failed
      */
-    RestoredRows(BatchFormer<IN> former, BatchQueue<IN, OUT> queue, OnFailure onFailure) {
-        this.former = former;
-        this.queue = queue;
+    RestoredRows(RowFlow<IN, OUT> flow, OnFailure onFailure) {
+        this.flow = flow;
         this.onFailure = onFailure;
     }
 
@@ -51,12 +46,11 @@ final class RestoredRows<IN, OUT> {
         } else if (element instanceof SavedElement.Failed<IN, OUT> row) {
             addFailed(row);
         } else if (element instanceof SavedElement.Mark<IN, OUT> mark) {
-            queue.add(new Watermark(mark.timestamp()), former.rows().size());
+            flow.add(new Watermark(mark.timestamp()));
         }
     }
 
-    private void addResult(SavedElement.Result<IN, OUT> result) throws Exception {
-        former.close(CloseReason.RESTORE);
+    private void addResult(SavedElement.Result<IN, OUT> result) {
         results.add(result.value());
         if (result.hasTimestamp()) {
             resultTimestamps.add(result.timestamp());
@@ -66,7 +60,7 @@ final class RestoredRows<IN, OUT> {
     }
 
     private void addInput(IN value, boolean hasTimestamp, long timestamp) throws Exception {
-        former.add(value, record(value, hasTimestamp, timestamp));
+        flow.add(value, record(value, hasTimestamp, timestamp));
     }
 
     /** Where failures are no longer contained, the row gets another chance to succeed. */
@@ -75,13 +69,9 @@ final class RestoredRows<IN, OUT> {
             addInput(row.value(), row.hasTimestamp(), row.timestamp());
             return;
         }
-        former.close(CloseReason.RESTORE);
-        queue.add(
-                Batch.failed(
-                        BatchRows.of(
-                                row.value(),
-                                record(row.value(), row.hasTimestamp(), row.timestamp())),
-                        row.failure()));
+        flow.addFailed(
+                BatchRows.of(row.value(), record(row.value(), row.hasTimestamp(), row.timestamp())),
+                row.failure());
     }
 
     private StreamRecord<IN> record(IN value, boolean hasTimestamp, long timestamp) {
@@ -95,9 +85,9 @@ final class RestoredRows<IN, OUT> {
     }
 
     /** Nothing follows the results that have been added last. */
-    void end() {
+    void end() throws Exception {
         if (!results.isEmpty()) {
-            queue.add(Batch.done(results, resultTimestamps));
+            flow.addResults(results, resultTimestamps);
             results = new ArrayList<>();
             resultTimestamps = new RowTimestamps(0);
         }

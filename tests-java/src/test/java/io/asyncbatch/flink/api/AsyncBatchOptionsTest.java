@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.asyncbatch.flink.AsyncBatchFunction;
 import io.asyncbatch.flink.AsyncBatchOptions;
 import io.asyncbatch.flink.AsyncDataStream;
+import io.asyncbatch.flink.RowGrouping;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -133,6 +134,19 @@ class AsyncBatchOptionsTest {
                         () ->
                                 AsyncDataStream.orderedWaitBatch(
                                         numbers, capturing, 1, TimeUnit.SECONDS, 8))
+                .isInstanceOf(InvalidProgramException.class);
+    }
+
+    @Test
+    void aWeigherThatDoesNotSerializeIsRefused() {
+        Object notSerializable = new Object();
+        RowGrouping<Long> grouping =
+                RowGrouping.<Long>builder().weigh(n -> notSerializable.hashCode(), 9).build();
+        var options = AsyncBatchOptions.builder(8, Duration.ofSeconds(1)).build();
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.unorderedWaitBatch(
+                                        numbers, new Identity(), options, grouping))
                 .isInstanceOf(InvalidProgramException.class);
     }
 

@@ -18,7 +18,7 @@ class MetricsTest {
         Pattern ours =
                 Pattern.compile(
                         "(batch|async|calls|inflight|pending|queueWait|inputHeld|learned|rowsFailed|total"
-                                + "|late).*");
+                                + "|late|coalesced|following).*");
         try (var rig = OperatorRig.open(Settings.ordered())) {
             Set<String> documented = DocumentedMetrics.under("The operator", rig.metrics);
             assertThat(rig.metrics.keySet())

@@ -2,6 +2,7 @@ package io.asyncbatch.flink.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.inflight.BatchFailedException;
 import java.util.ArrayList;
@@ -54,6 +55,7 @@ final class OperatorModel implements AutoCloseable {
             Set<Integer> computed,
             Set<Integer> perhapsComputed) {}
 
+    private final RowGrouping<Integer> grouping;
     private BatchSettings settings;
     private OperatorRig<Integer> rig;
     private boolean alwaysOrdered;
@@ -90,10 +92,14 @@ final class OperatorModel implements AutoCloseable {
 
     private Checkpoint checkpoint;
 
-    OperatorModel(BatchSettings settings) throws Exception {
+    /**
+     * @param grouping one that makes no two rows equal
+     */
+    OperatorModel(BatchSettings settings, RowGrouping<Integer> grouping) throws Exception {
+        this.grouping = grouping;
         this.settings = settings;
         alwaysOrdered = settings.outputMode() == OutputMode.ORDERED;
-        rig = OperatorRig.create(settings, OperatorModel::weightOf).opened();
+        rig = OperatorRig.create(settings, OperatorModel::weightOf, grouping).opened();
         snapshot();
     }
 
@@ -280,7 +286,7 @@ final class OperatorModel implements AutoCloseable {
                         1 + choice % 3,
                         settings.maxBatchBytes());
         alwaysOrdered &= settings.outputMode() == OutputMode.ORDERED;
-        rig = OperatorRig.create(settings, OperatorModel::weightOf);
+        rig = OperatorRig.create(settings, OperatorModel::weightOf, grouping);
         rig.harness.initializeState(state);
         rig.opened();
         if (rescale) {
@@ -293,7 +299,7 @@ final class OperatorModel implements AutoCloseable {
             throws Exception {
         OperatorSubtaskState[] states = new OperatorSubtaskState[subtasks];
         for (int subtask = 0; subtask < subtasks; subtask++) {
-            try (var one = OperatorRig.create(settings, subtask, subtasks)) {
+            try (var one = OperatorRig.create(settings, grouping, subtask, subtasks)) {
                 one.harness.initializeState(
                         AbstractStreamOperatorTestHarness.repartitionOperatorState(
                                 state, MAX_PARALLELISM, 1, subtasks, subtask));

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator;
 
+import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.OperatorModel.Step;
 import io.asyncbatch.flink.operator.OperatorModel.StepKind;
@@ -12,6 +13,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
+import org.apache.flink.api.java.functions.KeySelector;
 
 /** Random lives of an operator, on a manual clock, each compared with {@link OperatorModel}. */
 class OperatorModelProperties {
@@ -20,7 +22,22 @@ class OperatorModelProperties {
     void anyLifeLosesDuplicatesAndReordersNothing(
             @ForAll("settings") BatchSettings settings, @ForAll("steps") List<Step> steps)
             throws Exception {
-        try (OperatorModel model = new OperatorModel(settings)) {
+        live(settings, RowGrouping.none(), steps);
+    }
+
+    /** Rows have seats of their own then, and all else has to be as without. */
+    @Property(tries = 1_000, edgeCases = EdgeCasesMode.NONE)
+    void norDoesOneInWhichNoTwoRowsAreEqual(
+            @ForAll("settings") BatchSettings settings, @ForAll("steps") List<Step> steps)
+            throws Exception {
+        KeySelector<Integer, Object> ownOrNone = row -> row % 3 == 0 ? null : row;
+        live(settings, RowGrouping.<Integer>builder().coalesceKey(ownOrNone).build(), steps);
+    }
+
+    private static void live(
+            BatchSettings settings, RowGrouping<Integer> grouping, List<Step> steps)
+            throws Exception {
+        try (OperatorModel model = new OperatorModel(settings, grouping)) {
             for (Step step : steps) {
                 model.take(step);
             }

@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.operator;
 
 import io.asyncbatch.flink.DeadLetters;
+import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,6 +66,7 @@ final class OperatorRig<T> implements AutoCloseable {
             TypeInformation<T> type,
             Function<T, T> compute,
             RowWeigher<T> weigher,
+            RowGrouping<T> grouping,
             int subtask,
             int parallelism)
             throws Exception {
@@ -79,7 +81,7 @@ final class OperatorRig<T> implements AutoCloseable {
                         .build();
         AsyncBatchWaitOperatorFactory<T, T> factory =
                 new AsyncBatchWaitOperatorFactory<>(
-                        settings, () -> invoker, weigher, DeadLetters.tag(type));
+                        settings, () -> invoker, weigher, grouping, DeadLetters.tag(type));
         factory.setOutputType(type, new ExecutionConfig());
         TypeSerializer<T> serializer = type.createSerializer(new SerializerConfigImpl());
         harness =
@@ -96,23 +98,56 @@ final class OperatorRig<T> implements AutoCloseable {
 
     static OperatorRig<Integer> create(BatchSettings settings, int subtask, int parallelism)
             throws Exception {
+        return create(settings, RowGrouping.none(), subtask, parallelism);
+    }
+
+    static OperatorRig<Integer> create(
+            BatchSettings settings, RowGrouping<Integer> grouping, int subtask, int parallelism)
+            throws Exception {
         return new OperatorRig<>(
-                settings, Types.INT, value -> value * 10, value -> value, subtask, parallelism);
+                settings,
+                Types.INT,
+                value -> value * 10,
+                value -> value,
+                grouping,
+                subtask,
+                parallelism);
     }
 
     static OperatorRig<Integer> create(BatchSettings settings, RowWeigher<Integer> weigher)
             throws Exception {
-        return new OperatorRig<>(settings, Types.INT, value -> value * 10, weigher, 0, 1);
+        return create(settings, weigher, RowGrouping.none());
+    }
+
+    static OperatorRig<Integer> create(
+            BatchSettings settings, RowWeigher<Integer> weigher, RowGrouping<Integer> grouping)
+            throws Exception {
+        return new OperatorRig<>(settings, Types.INT, value -> value * 10, weigher, grouping, 0, 1);
     }
 
     static <T> OperatorRig<T> create(
             Settings settings, TypeInformation<T> type, Function<T, T> compute) throws Exception {
-        return new OperatorRig<>(settings.build(), type, compute, row -> 1, 0, 1);
+        return create(settings, type, compute, RowGrouping.none());
+    }
+
+    static <T> OperatorRig<T> create(
+            Settings settings,
+            TypeInformation<T> type,
+            Function<T, T> compute,
+            RowGrouping<T> grouping)
+            throws Exception {
+        return new OperatorRig<>(settings.build(), type, compute, row -> 1, grouping, 0, 1);
     }
 
     /** A running operator without state. */
     static OperatorRig<Integer> open(Settings settings) throws Exception {
         return create(settings).opened();
+    }
+
+    /** A running operator without state that looks at what is in rows. */
+    static OperatorRig<Integer> open(Settings settings, RowGrouping<Integer> grouping)
+            throws Exception {
+        return create(settings.build(), grouping, 0, 1).opened();
     }
 
     /** A running operator that goes on from a snapshot. */

@@ -45,6 +45,11 @@ final class Settings {
         return of(OutputMode.UNORDERED);
     }
 
+    Settings mode(OutputMode value) {
+        mode = value;
+        return this;
+    }
+
     Settings batchSize(int rows) {
         batchSize = rows;
         return this;

@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator.buffer;
 
+import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.operator.BatchSettings;
 import java.util.concurrent.ScheduledFuture;
 import java.util.function.BooleanSupplier;
@@ -28,6 +29,7 @@ public final class BatchFormer<IN> {
 
     private final BatchSettings settings;
     private final RowWeigher<IN> weigher;
+    private final BatchWeights<IN> weights;
     private final ProcessingTimeService timeService;
     private final LearnedLimit limit;
     private final BooleanSupplier slotIsFree;
@@ -40,10 +42,7 @@ public final class BatchFormer<IN> {
     private boolean overdue;
     @Nullable private ScheduledFuture<?> flushTimer;
 
-    /**
-     * @param limit how large batches may be; never more than the settings allow
-     * @param slotIsFree whether a batch that closed now would be invoked now
-     */
+    /** A former of batches whose rows the user does not weigh. */
     public BatchFormer(
             BatchSettings settings,
             RowWeigher<IN> weigher,
@@ -51,8 +50,32 @@ public final class BatchFormer<IN> {
             LearnedLimit limit,
             BooleanSupplier slotIsFree,
             ClosedBatchSink<IN> sink) {
+        this(
+                settings,
+                weigher,
+                new BatchWeights<>(RowGrouping.none()),
+                timeService,
+                limit,
+                slotIsFree,
+                sink);
+    }
+
+    /**
+     * @param weights what rows weigh beside their bytes
+     * @param limit how large batches may be; never more than the settings allow
+     * @param slotIsFree whether a batch that closed now would be invoked now
+     */
+    public BatchFormer(
+            BatchSettings settings,
+            RowWeigher<IN> weigher,
+            BatchWeights<IN> weights,
+            ProcessingTimeService timeService,
+            LearnedLimit limit,
+            BooleanSupplier slotIsFree,
+            ClosedBatchSink<IN> sink) {
         this.settings = settings;
         this.weigher = weigher;
+        this.weights = weights;
         this.timeService = timeService;
         this.limit = limit;
         this.slotIsFree = slotIsFree;
@@ -73,22 +96,35 @@ public final class BatchFormer<IN> {
      * @return the row's weight in bytes
      */
     public long add(IN value, StreamRecord<?> record) throws Exception {
-        long weight = weigh(value);
-        if (rows.size() > 0 && weight > limit.bytes() - rows.bytes()) {
+        return add(value, record, bytesOf(value), weights.of(value));
+    }
+
+    /**
+     * Adds a row whose weights are known.
+     *
+     * @param bytes as {@link #bytesOf} says
+     * @param weight as the user's function says
+     */
+    public long add(IN value, StreamRecord<?> record, long bytes, long weight) throws Exception {
+        if (bytes > limit.bytes() - rows.bytes()) {
             close(CloseReason.BYTES);
+        } else if (weight > weights.most() - rows.weight()) {
+            close(CloseReason.WEIGHT);
         }
         if (rows.size() == 0) {
             begin(record);
         }
-        rows.add(value, record, weight);
+        rows.add(value, record, bytes, weight);
         if (rows.size() >= limit.rows()) {
             close(CloseReason.SIZE);
         } else if (rows.bytes() >= limit.bytes()) {
             close(CloseReason.BYTES);
+        } else if (rows.weight() >= weights.most()) {
+            close(CloseReason.WEIGHT);
         } else if (rows.size() == 1) {
             startTimer();
         }
-        return weight;
+        return bytes;
     }
 
     /** Closes the batch if it has rows. */
@@ -190,12 +226,13 @@ public final class BatchFormer<IN> {
         }
     }
 
-    private long weigh(IN value) {
-        long weight = weigher.weigh(value);
-        if (weight < 0) {
+    /** What the row weighs in bytes, by estimate. */
+    public long bytesOf(IN value) {
+        long bytes = weigher.weigh(value);
+        if (bytes < 0) {
             throw new IllegalStateException(
-                    "the weight of a row must not be negative, got " + weight + " bytes");
+                    "the weight of a row must not be negative, got " + bytes + " bytes");
         }
-        return weight;
+        return bytes;
     }
 }

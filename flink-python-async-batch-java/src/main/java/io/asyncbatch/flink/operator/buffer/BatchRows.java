@@ -22,6 +22,7 @@ public final class BatchRows<IN> {
     private Object[] values;
     private int size;
     private long bytes;
+    private long weight;
     private final RowTimestamps timestamps;
     private final int mostRows;
 
@@ -35,18 +36,24 @@ public final class BatchRows<IN> {
     /** A single row, of a batch that needs no forming. */
     public static <IN> BatchRows<IN> of(IN value, StreamRecord<?> record) {
         BatchRows<IN> rows = new BatchRows<>(1);
-        rows.add(value, record, 0);
+        rows.add(value, record, 0, 0);
         return rows;
     }
 
-    /** Adds the value with the timestamp of the record it came in. */
-    void add(IN value, StreamRecord<?> record, long weight) {
+    /**
+     * Adds the value with the timestamp of the record it came in.
+     *
+     * @param rowBytes by the {@link RowWeigher}
+     * @param rowWeight by the user's function
+     */
+    void add(IN value, StreamRecord<?> record, long rowBytes, long rowWeight) {
         if (size == values.length) {
             values = Arrays.copyOf(values, (int) Math.min(mostRows, size * 2L));
         }
         values[size++] = value;
         timestamps.add(record);
-        bytes += weight;
+        bytes += rowBytes;
+        weight += rowWeight;
     }
 
     public int size() {
@@ -56,6 +63,11 @@ public final class BatchRows<IN> {
     /** What all rows weigh together, by the {@link RowWeigher}. */
     public long bytes() {
         return bytes;
+    }
+
+    /** What all rows weigh together, by the user's function; 0 if there is none. */
+    public long weight() {
+        return weight;
     }
 
     public RowTimestamps timestamps() {

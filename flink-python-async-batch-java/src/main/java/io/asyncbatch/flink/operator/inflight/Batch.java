@@ -1,5 +1,6 @@
 package io.asyncbatch.flink.operator.inflight;
 
+import io.asyncbatch.flink.FailureKind;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.limit.Permit;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
@@ -7,7 +8,10 @@ import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.state.FailedRow;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ScheduledFuture;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -32,6 +36,14 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public final class Batch<IN, OUT> {
 
+    /** What a call for a row alone may fail with because of that row. */
+    private static final Set<FailureKind> OF_THE_ROW_IF_ALONE =
+            EnumSet.of(
+                    FailureKind.EXCEPTION,
+                    FailureKind.INVALID_RESULT,
+                    FailureKind.TOO_LARGE,
+                    FailureKind.WORKER_LOST);
+
     private enum State {
         BUFFERED,
         IN_FLIGHT,
@@ -54,6 +66,9 @@ public final class Batch<IN, OUT> {
 
     /** Null before the batch is dispatched and once it is done. */
     @Nullable private BatchCalls<IN> calls;
+
+    /** Rows whose outcome says nothing of equal ones; null as long as there are none. */
+    @Nullable private BitSet circumstantial;
 
     private boolean holdsSlot;
     private long bytes;
@@ -243,6 +258,9 @@ public final class Batch<IN, OUT> {
 
     /** All rows of the call that had no outcome have results, in their order. */
     void settle(List<OUT> results) {
+        if (isTimingOut()) {
+            noteCircumstantial(calls.unsettled());
+        }
         if (calls.isForAll() && outcomes.noneSettled()) {
             outcomes.settleAll(results);
             return;
@@ -255,19 +273,50 @@ public final class Batch<IN, OUT> {
 
     /** One row of the call has its result. */
     void settle(int index, @Nullable OUT result) {
+        if (isTimingOut()) {
+            noteCircumstantial(calls.rowOf(index));
+        }
         outcomes.settle(calls.rowOf(index), result);
     }
 
     /** One row of the call will have no result. */
     void fail(int index, FailedRow failure) {
+        if (isTimingOut()) {
+            noteCircumstantial(calls.rowOf(index));
+        }
         outcomes.fail(calls.rowOf(index), failure);
     }
 
     /** All rows of the call that have no outcome yet will have no result. */
     void failCall(FailedRow failure) {
-        for (int row : calls.unsettled()) {
+        int[] failed = calls.unsettled();
+        boolean isItsOwn =
+                OF_THE_ROW_IF_ALONE.contains(failure.kind())
+                        && calls.current().inputs().size() == 1
+                        && !isTimingOut();
+        if (!isItsOwn) {
+            noteCircumstantial(failed);
+        }
+        for (int row : failed) {
             outcomes.fail(row, failure);
         }
+    }
+
+    private void noteCircumstantial(int... ofRows) {
+        if (circumstantial == null) {
+            circumstantial = new BitSet(size);
+        }
+        for (int row : ofRows) {
+            circumstantial.set(row);
+        }
+    }
+
+    /**
+     * Whether the outcome of a row is that of every equal row too: what a call said of this row,
+     * and not what a deadline or its neighbours in the call brought about.
+     */
+    public boolean isOfTheRowItself(int row) {
+        return circumstantial == null || !circumstantial.get(row);
     }
 
     boolean allSettled() {
@@ -423,6 +472,23 @@ public final class Batch<IN, OUT> {
             results.add(outcomes.result(row));
         }
         return results;
+    }
+
+    /** Whether the outcome of a row is known. */
+    public boolean isSettled(int row) {
+        return outcomes.isSettled(row);
+    }
+
+    /** Why a row has no result; null if it has one, or nothing is known. */
+    @Nullable
+    public FailedRow failure(int row) {
+        return outcomes.failure(row);
+    }
+
+    /** The result of a row that has one. */
+    @Nullable
+    public OUT result(int row) {
+        return outcomes.result(row);
     }
 
     private int endOf(long before) {

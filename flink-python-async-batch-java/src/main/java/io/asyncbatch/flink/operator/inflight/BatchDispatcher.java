@@ -98,6 +98,27 @@ public final class BatchDispatcher<IN, OUT>
         }
     }
 
+    /** Dispatches batches before all that wait for a slot. Never waits. */
+    public void submitFirst(List<Batch<IN, OUT>> batches) throws Exception {
+        slots.awaitFirst(batches);
+        makeCalls();
+    }
+
+    /**
+     * Dispatches the batch that waits longest although no slot is free. To be called only when all
+     * batches that hold one are done and cannot leave before rows that have none: there is no call
+     * under way then, so there never are more than there are slots.
+     */
+    public void dispatchBeyondCapacity() throws Exception {
+        slots.letOneThrough();
+        makeCalls();
+    }
+
+    /** Whether a batch that was dispatched is not done. */
+    public boolean hasUnfinished() {
+        return !invoked.isEmpty();
+    }
+
     /** Whether there are batches without a slot. */
     public boolean hasWaiting() {
         return slots.hasWaiting();

@@ -3,7 +3,8 @@ package io.asyncbatch.flink.operator.inflight;
 import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.BatchSettings;
 import java.util.ArrayDeque;
-import java.util.Queue;
+import java.util.Deque;
+import java.util.List;
 import javax.annotation.Nullable;
 
 /**
@@ -18,7 +19,10 @@ final class Slots<IN, OUT> {
     private final int capacity;
     private final long maxBytesInFlight;
 
-    private final Queue<Batch<IN, OUT>> waiting = new ArrayDeque<>();
+    private final Deque<Batch<IN, OUT>> waiting = new ArrayDeque<>();
+
+    /** Whether the next batch needs no free slot. */
+    private boolean oneMayPass;
 
     /** Read by metric reporters too. */
     private volatile InflightLoad load = InflightLoad.NONE;
@@ -30,6 +34,12 @@ final class Slots<IN, OUT> {
 
     void await(Batch<IN, OUT> batch) {
         waiting.add(batch);
+    }
+
+    void awaitFirst(List<Batch<IN, OUT>> batches) {
+        for (int i = batches.size() - 1; i >= 0; i--) {
+            waiting.addFirst(batches.get(i));
+        }
     }
 
     boolean hasWaiting() {
@@ -45,13 +55,19 @@ final class Slots<IN, OUT> {
     @Nullable
     Batch<IN, OUT> next() {
         Batch<IN, OUT> next = waiting.peek();
-        return next == null || !hasSlotFor(next) ? null : next;
+        return next == null || !(oneMayPass || hasSlotFor(next)) ? null : next;
     }
 
     /** Gives that batch its slot. */
     void take() {
         Batch<IN, OUT> next = waiting.remove();
+        oneMayPass = false;
         load = load.plus(next.size(), next.bytes());
+    }
+
+    /** Gives a slot to the batch that waits longest even if none is free; nothing if none waits. */
+    void letOneThrough() {
+        oneMayPass = hasWaiting();
     }
 
     /** One batch is let through whatever it weighs, since no wait makes it lighter. */

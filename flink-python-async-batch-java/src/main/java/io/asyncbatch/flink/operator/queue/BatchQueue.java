@@ -6,8 +6,6 @@ import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.RowOutput;
 import io.asyncbatch.flink.operator.state.SavedElement;
-import java.util.ArrayDeque;
-import java.util.Iterator;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
@@ -35,9 +33,7 @@ public abstract class BatchQueue<IN, OUT> {
         void onEmptied(Batch<IN, OUT> batch) throws Exception;
     }
 
-    private static final long NO_FENCE = Long.MAX_VALUE;
-
-    private final ArrayDeque<Fence> fences = new ArrayDeque<>();
+    private final Fences fences = new Fences();
     private long addedRows;
     private long emittedRows;
 
@@ -85,15 +81,15 @@ public abstract class BatchQueue<IN, OUT> {
      * @param formingRows rows that have arrived and are in no batch yet
      */
     public void add(Watermark watermark, int formingRows) {
-        fenceBehind(formingRows).add(watermark);
+        fences.at(addedRows + formingRows).add(watermark);
     }
 
     public void add(WatermarkStatus status, int formingRows) {
-        fenceBehind(formingRows).add(status);
+        fences.at(addedRows + formingRows).add(status);
     }
 
     public void add(RecordAttributes attributes, int formingRows) {
-        fenceBehind(formingRows).add(attributes);
+        fences.at(addedRows + formingRows).add(attributes);
     }
 
     /** Whether nothing is held back. */
@@ -120,7 +116,7 @@ public abstract class BatchQueue<IN, OUT> {
         int left = most;
         while (left > 0) {
             if (fenceIsNext()) {
-                fences.poll().emit(output.collector());
+                fences.take().emit(output.collector());
                 fencePassed(fencePosition());
                 left--;
                 continue;
@@ -144,23 +140,22 @@ public abstract class BatchQueue<IN, OUT> {
 
     /** Saves all that has not left, in its order: results where they are known, else inputs. */
     public void save(BatchRows<IN> forming, Consumer<SavedElement<IN, OUT>> snapshot) {
-        Iterator<Fence> remainingFences = fences.iterator();
-        Fence fence = nextOrNull(remainingFences);
+        Fences.Saving<IN, OUT> saving = fences.saving(snapshot);
         for (Batch<IN, OUT> batch : batches()) {
             long end = batch.firstPosition() + batch.size();
             for (long position = batch.nextPosition(); position < end; position++) {
-                fence = saveUpTo(position, fence, remainingFences, snapshot);
+                saving.upTo(position);
                 batch.save(position, snapshot);
             }
         }
         RowTimestamps timestamps = forming.timestamps();
         for (int row = 0; row < forming.size(); row++) {
-            fence = saveUpTo(addedRows + row, fence, remainingFences, snapshot);
+            saving.upTo(addedRows + row);
             snapshot.accept(
                     new SavedElement.Input<>(
                             forming.value(row), timestamps.isPresent(row), timestamps.get(row)));
         }
-        saveUpTo(NO_FENCE, fence, remainingFences, snapshot);
+        saving.rest();
     }
 
     /** The batches that still have rows to emit, by position. */
@@ -192,43 +187,10 @@ public abstract class BatchQueue<IN, OUT> {
 
     /** Position of the first fence; larger than every position if there is none. */
     final long fencePosition() {
-        Fence first = fences.peek();
-        return first == null ? NO_FENCE : first.position();
+        return fences.firstPosition();
     }
 
     private boolean fenceIsNext() {
         return fencePosition() == emittedRows;
-    }
-
-    private Fence fenceBehind(int formingRows) {
-        long position = addedRows + formingRows;
-        Fence last = fences.peekLast();
-        if (last == null || last.position() != position) {
-            last = new Fence(position);
-            fences.add(last);
-        }
-        return last;
-    }
-
-    private Fence saveUpTo(
-            long position,
-            @Nullable Fence first,
-            Iterator<Fence> remaining,
-            Consumer<SavedElement<IN, OUT>> snapshot) {
-        Fence fence = first;
-        while (fence != null && fence.position() <= position) {
-            // Status and attributes are no state: after a restore Flink starts as active, and a
-            // restored idleness that nobody takes back would hold all watermarks back for ever.
-            if (fence.watermark() != null) {
-                snapshot.accept(new SavedElement.Mark<>(fence.watermark().getTimestamp()));
-            }
-            fence = nextOrNull(remaining);
-        }
-        return fence;
-    }
-
-    @Nullable
-    private static Fence nextOrNull(Iterator<Fence> fences) {
-        return fences.hasNext() ? fences.next() : null;
     }
 }

@@ -63,7 +63,8 @@ final class Gatherer<IN, OUT> implements BatchListener<IN, OUT> {
         this.timeService = timeService;
         this.limit = new LearnedLimit(settings.batchSize(), settings.maxBatchBytes());
         this.metrics =
-                new BatchMetrics(metricGroup, this::load, () -> 0, limit::rows, limit::bytes);
+                new BatchMetrics(
+                        metricGroup, this::load, () -> 0, () -> 0, limit::rows, limit::bytes);
         this.dispatcher =
                 new BatchDispatcher<>(
                         settings,
