@@ -37,6 +37,9 @@ class Classify(AsyncBatchFunction):
 class Classifier(Classify):
     pass
 
+class Complete(Classify):
+    pass
+
 class ReviewCodec(BatchCodec):
     def request(self, value):
         return {"text": value.text}
@@ -53,6 +56,7 @@ class AnswerCodec(ResultCodec):
         return response["verdict"]
 
 texts = env.from_collection(["a text"], Types.STRING())
+prompts = texts
 images = texts.map(str.encode, Types.PRIMITIVE_ARRAY(Types.BYTE()))
 reviews = env.from_collection(
     [Row(1, "good")], Types.ROW_NAMED(["id", "text"], [Types.LONG(), Types.STRING()])

@@ -57,6 +57,12 @@ USUAL = """
 
 # And what a page means by a name of its own.
 HERE = {
+    "docs/rows.md::1": """
+        record Prompt(String text, int tokens) {}
+        abstract static class Complete implements AsyncBatchFunction<Prompt, String> {}
+        DataStream<Prompt> prompts;
+        AsyncBatchOptions options;
+    """,
     "README.md::1": "abstract class Classify implements AsyncBatchFunction<Image, Float> {}",
     "docs/failures.md::1": """
         abstract class Classify implements AsyncBatchFunction<Image, String> {}
@@ -94,7 +100,7 @@ def test_the_pages_java_compiles(tmp_path: Path) -> None:
 
 def _class(name: str, code: str, here: str, snippet: str) -> str:
     # The pages leave methods out; so do these, and make what cannot be made an expression of null.
-    code = re.sub(r"new (Classify|Review\w+|AnswerCodec)\(\)", r"(\1) null", code)
+    code = re.sub(r"new (Classify|Complete|Review\w+|AnswerCodec)\(\)", r"(\1) null", code)
     if re.match(r"(//.*\n)*(public |final )*class ", code):
         body = "static " + code
     elif code.rstrip().endswith((";", "}")) or "\n//" in code or ";" in code.splitlines()[-1]:
