@@ -63,8 +63,8 @@ final class PendingCalls<IN, OUT> {
     private final Deque<Due<IN, OUT>> due = new ArrayDeque<>(0);
     private boolean roomIsWanted;
 
-    /** Whether somebody is there who could not go when it was tried last. */
-    private boolean waits;
+    /** Whether a call that is due could not be made when that was tried last. */
+    private boolean dueWaits;
 
     private boolean making;
     private boolean again;
@@ -98,7 +98,7 @@ final class PendingCalls<IN, OUT> {
 
     /** Whether the call of a batch that comes now is made at once, unless it is too heavy. */
     boolean hasRoom() {
-        boolean room = !waits && gate.isOpenToAll() && slots.hasFree() && admission.hasRoom();
+        boolean room = gate.isOpenToAll() && slots.hasFree() && !dueWaits && admission.hasRoom();
         roomIsWanted = !room;
         return room;
     }
@@ -124,8 +124,9 @@ final class PendingCalls<IN, OUT> {
     }
 
     private void makeSome() throws Exception {
-        waits = !(makeInTurn() && makeDue() && makeNew());
-        if (!waits && due.isEmpty() && !roomIsWanted) {
+        dueWaits = false;
+        boolean nobodyWaits = makeInTurn() && makeDue() && makeNew();
+        if (nobodyWaits && due.isEmpty() && !roomIsWanted) {
             admission.nothingWaits();
         }
     }
@@ -175,6 +176,7 @@ final class PendingCalls<IN, OUT> {
         while (!held.isEmpty()) {
             due.addFirst(held.removeLast());
         }
+        dueWaits = !mayGoOn;
         return mayGoOn;
     }
 
