@@ -150,6 +150,17 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
         return call.stage;
     }
 
+    /** Calls for which nobody has gone to the timeout handler, and that have not ended. */
+    List<Call> underWay() {
+        return invocations.stream().filter(Call::isOpen).filter(call -> !isGivenUp(call)).toList();
+    }
+
+    private boolean isGivenUp(Call call) {
+        return timeouts.stream()
+                .filter(later -> later.order > call.order)
+                .anyMatch(later -> later.inputs().containsAll(call.inputs()));
+    }
+
     @Override
     public CompletionStage<Void> ready() {
         return ready;

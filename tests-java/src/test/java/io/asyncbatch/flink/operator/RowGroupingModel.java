@@ -216,8 +216,7 @@ final class RowGroupingModel implements AutoCloseable {
     }
 
     private void checkCalls() {
-        List<FakeInvoker<Integer, Integer>.Call> open =
-                rig.invoker.invocations.stream().filter(FakeInvoker.Call::isOpen).toList();
+        List<FakeInvoker<Integer, Integer>.Call> open = rig.invoker.underWay();
         assertThat(open.size()).as("calls under way").isLessThanOrEqualTo(settings.capacity());
         Set<Integer> keys = new HashSet<>();
         for (var call : open) {
