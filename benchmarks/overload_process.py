@@ -18,6 +18,7 @@ in ``docs/overload.md``. With ``--seconds`` it is shorter, to try, and writes no
 import argparse
 import contextlib
 import json
+import math
 import pathlib
 import statistics
 import subprocess
@@ -242,13 +243,13 @@ def _arrived(calls: Sequence[Call], span: Span) -> int:
 
 
 def _recovery(calls: Sequence[Call], span: Span, enough: float) -> float:
-    """Seconds until rows per second are what they were, for two seconds; all there are if never."""
+    """Seconds until rows per second are what they were, for two seconds; infinity if never."""
     begin = span[0]
     while begin + _WINDOW_SECONDS <= span[1]:
         if _rows_per_second(calls, (begin, begin + _WINDOW_SECONDS)) >= enough:
             return begin - span[0]
         begin += _STEP_SECONDS
-    return span[1] - span[0]
+    return math.inf
 
 
 def _judge(figures: Mapping[str, Mapping[str, float]]) -> List[Result]:

@@ -27,6 +27,7 @@ _BENCHMARKS = [
     "latency",
     "checkpoint_vs_stock",
     "operator_vs_stock",
+    "control_cost",
     "sidecar",
     "ml_predict",
     "sweep",

@@ -1,6 +1,7 @@
 """What a call checks, what it hands to the Java side, and what it returns."""
 
 import pickle
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -104,6 +105,29 @@ def test_what_is_said_of_elements_travels_beside_them(
     assert (weight, list(buckets), coalesces) == grouping
     described = j_stream.getType().toString()
     assert described == "Row(weight: Long, key: byte[], element: Integer)"
+
+
+def test_what_is_said_of_elements_is_said_where_they_come_from(
+    wait_batch: Any, builder: RecordingBuilder, environment: StreamExecutionEnvironment
+) -> None:
+    """Else elements that are in order would come apart on the way."""
+    environment.set_parallelism(4)
+    numbers = environment.from_collection([1, 2, 3], Types.INT())
+    wait_batch(numbers, Identity(), Time.seconds(30), 32, coalesce_key=abs)
+    j_stream, _ = builder.calls["of"]
+    assert (numbers._j_data_stream.getParallelism(), j_stream.getParallelism()) == (1, 1)
+
+
+@pytest.mark.parametrize("option", ["weigh", "coalesce_key"])
+def test_what_looks_at_elements_has_to_travel(
+    wait_batch: Any, builder: RecordingBuilder, numbers: DataStream, option: str
+) -> None:
+    lock = threading.Lock()
+    options: Any = {option: lambda value: lock and 1}
+    if option == "weigh":
+        options["max_batch_weight"] = 9
+    with pytest.raises(InvalidOptionTypeError, match=f"^{option} must be a function that can be p"):
+        wait_batch(numbers, Identity(), Time.seconds(30), 32, **options)
 
 
 def test_buckets_of_lengths_need_unordered_results(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pyflink.common import Duration, Time
 from pyflink.datastream import TimeDomain
 from pyflink_async_batch import InvalidOptionError, InvalidOptionTypeError
+from pyflink_async_batch.grouping_options import GroupingOptions
 from pyflink_async_batch.options import AsyncBatchOptions
 from pyflink_async_batch.overload_options import OverloadOptions
 
@@ -54,10 +55,7 @@ def test_defaults() -> None:
         on_failure="fail",
         isolate=False,
         overload=OverloadOptions(None, None, None, None),
-        weigh=None,
-        max_batch_weight=None,
-        length_buckets=(),
-        coalesce_key=None,
+        grouping=GroupingOptions(None, None, (), None),
         name="async batch wait operator",
     )
 
@@ -271,7 +269,7 @@ def test_a_time_domain_is_pyflinks(value: Any) -> None:
 
 
 def test_weights_need_a_maximum_and_the_maximum_weights() -> None:
-    assert options(weigh=len, max_batch_weight=9).looks_at_elements
+    assert options(weigh=len, max_batch_weight=9).grouping.looks_at_elements
     with pytest.raises(InvalidOptionError, match="max_batch_weight must be given where weigh"):
         options(weigh=len)
     with pytest.raises(InvalidOptionError, match="weigh must be given where max_batch_weight is"):
@@ -283,7 +281,7 @@ def test_weights_need_a_maximum_and_the_maximum_weights() -> None:
 def test_a_shared_worker_knows_no_weights() -> None:
     with pytest.raises(InvalidOptionError, match="worker must be 'own' where weigh is given"):
         options(weigh=len, max_batch_weight=9, worker="shared")
-    assert options(coalesce_key=str, worker="shared").looks_at_elements
+    assert options(coalesce_key=str, worker="shared").grouping.looks_at_elements
 
 
 @pytest.mark.parametrize("option", ["weigh", "coalesce_key"])
@@ -301,10 +299,10 @@ def test_what_looks_at_elements_is_a_plain_function(option: str) -> None:
 
 def test_buckets_of_lengths_need_weights_and_a_bound_on_waiting() -> None:
     valid: dict[str, Any] = {"weigh": len, "batch_timeout": Time.seconds(1)}
-    assert options(**valid, length_buckets=[8, 64]).length_buckets == (8, 64)
+    assert options(**valid, length_buckets=[8, 64]).grouping.length_buckets == (8, 64)
     assert options(
         weigh=len, latency_target=Time.seconds(1), length_buckets=(8,)
-    ).length_buckets == (8,)
+    ).grouping.length_buckets == (8,)
     with pytest.raises(InvalidOptionError, match="weigh must be given where length_buckets is"):
         options(length_buckets=[8], batch_timeout=Time.seconds(1))
     with pytest.raises(InvalidOptionError, match="batch_timeout must be given where length_bucket"):

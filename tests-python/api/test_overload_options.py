@@ -82,6 +82,10 @@ def test_a_number_of_calls_is_positive(value: int) -> None:
         (11, "concurrency must be at most capacity=10, got 11"),
         (AdaptiveConcurrency(11), "concurrency.least must be at most capacity=10, got 11"),
         (AdaptiveConcurrency(1, 11), "concurrency.most must be at most capacity=10, got 11"),
+        (
+            AdaptiveConcurrency(initial=11),
+            "concurrency.initial must be at most capacity=10, got 11",
+        ),
     ],
 )
 def test_what_a_subtask_cannot_reach_is_refused(concurrency: Any, message: str) -> None:

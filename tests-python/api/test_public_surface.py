@@ -80,6 +80,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "dead_letters",
         "errors",
         "function",
+        "grouping_options",
         "option_checks",
         "options",
         "outcomes",

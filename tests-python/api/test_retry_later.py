@@ -190,3 +190,17 @@ def test_who_is_not_there_says_no_time(error: Exception) -> None:
 def test_it_stays_what_it_is() -> None:
     error = RetryLater(5)
     assert RetryLater.from_error(error) is error
+
+
+class UnreadableError(Exception):
+    """As clients make them whose response has not been read."""
+
+    @property
+    def response(self) -> None:
+        raise RuntimeError("not read")
+
+    status = property(lambda self: 1 / 0)
+
+
+def test_an_error_that_cannot_be_looked_at_is_about_something_else() -> None:
+    assert RetryLater.from_error(UnreadableError()) is None

@@ -184,6 +184,11 @@ def test_a_job_that_is_not_there_is_not_found(stub: FlinkRestStub) -> None:
         "http://host:8081?x=1",
         "http://host:8081#x",
         "http://user:hunter2@host:8081",
+        "http://user:hunter2@host:8081/?x",
+        "http://user:hunter2@host:99999",
+        "ftp://user:hunter2@host",
+        "user:hunter2@host:8081",
+        "http://host:8081/?token=hunter2",
     ],
 )
 def test_an_address_that_cannot_be_one_is_refused(url: str) -> None:

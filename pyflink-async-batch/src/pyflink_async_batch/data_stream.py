@@ -1,6 +1,6 @@
 """How users apply a batched async function to a stream."""
 
-from typing import Any, Callable, Optional, Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 from pyflink.common import TypeInformation, Types
 from pyflink.datastream import AsyncDataStream as PyFlinkAsyncDataStream
@@ -34,6 +34,7 @@ from pyflink_async_batch.errors import (
     qualified_name,
 )
 from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
+from pyflink_async_batch.grouping_options import CoalesceKey, Weigh
 from pyflink_async_batch.option_checks import DurationLike
 from pyflink_async_batch.options import (
     DEFAULT_CAPACITY,
@@ -94,10 +95,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
-        weigh: Optional[Callable[[Any], int]] = None,
+        weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
-        coalesce_key: Optional[Callable[[Any], Any]] = None,
+        coalesce_key: CoalesceKey = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -291,10 +292,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
-        weigh: Optional[Callable[[Any], int]] = None,
+        weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
-        coalesce_key: Optional[Callable[[Any], Any]] = None,
+        coalesce_key: CoalesceKey = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -373,10 +374,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
-        weigh: Optional[Callable[[Any], int]] = None,
+        weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
-        coalesce_key: Optional[Callable[[Any], Any]] = None,
+        coalesce_key: CoalesceKey = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -446,10 +447,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
-        weigh: Optional[Callable[[Any], int]] = None,
+        weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
-        coalesce_key: Optional[Callable[[Any], Any]] = None,
+        coalesce_key: CoalesceKey = None,
         name: Optional[str] = None,
     ) -> DataStream:
         """
@@ -524,7 +525,7 @@ def _wait_batch(
     if isinstance(data_stream, KeyedStream):
         # Its Java elements are pairs of a key and a value.
         data_stream = data_stream._values()
-    if options.looks_at_elements:
+    if options.grouping.looks_at_elements:
         data_stream = with_weights_and_keys(data_stream, options)
     return DataStream(
         apply_transformation(
@@ -541,9 +542,9 @@ def _wait_batch(
 
 
 def _require_order_of_length_buckets(options: AsyncBatchOptions, mode: OutputMode) -> None:
-    if options.length_buckets and mode is not OutputMode.UNORDERED:
+    if options.grouping.length_buckets and mode is not OutputMode.UNORDERED:
         raise InvalidOptionError(
-            "length_buckets", options.length_buckets, "left out where results are ordered"
+            "length_buckets", options.grouping.length_buckets, "left out where results are ordered"
         )
 
 

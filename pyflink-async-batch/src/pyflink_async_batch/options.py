@@ -1,13 +1,13 @@
 """The options of a batched async operator: their ranges, their defaults and their validation."""
 
-import inspect
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence
 
 from pyflink.datastream import TimeDomain
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
+from pyflink_async_batch.grouping_options import CoalesceKey, GroupingOptions, Weigh
 from pyflink_async_batch.option_checks import (
     MAX_JAVA_INT,
     MAX_JAVA_LONG,
@@ -124,21 +124,13 @@ class AsyncBatchOptions:
     on_failure: str
     isolate: bool
     overload: OverloadOptions
-    weigh: Optional[Callable[[Any], int]]
-    max_batch_weight: Optional[int]
-    length_buckets: Tuple[int, ...]
-    coalesce_key: Optional[Callable[[Any], Any]]
+    grouping: GroupingOptions
     name: str
 
     @property
     def shares_worker(self) -> bool:
         """Whether the subtasks of a TaskManager share one worker."""
         return self.worker == _SHARED_WORKER
-
-    @property
-    def looks_at_elements(self) -> bool:
-        """Whether a function of the user's says something of each element."""
-        return self.weigh is not None or self.coalesce_key is not None
 
     @property
     def for_worker_processes(self) -> List[str]:
@@ -174,10 +166,10 @@ class AsyncBatchOptions:
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
-        weigh: Optional[Callable[[Any], int]] = None,
+        weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
-        coalesce_key: Optional[Callable[[Any], Any]] = None,
+        coalesce_key: CoalesceKey = None,
         name: Optional[str] = None,
     ) -> "AsyncBatchOptions":
         """
@@ -225,19 +217,6 @@ class AsyncBatchOptions:
             )
         capacity = positive_int("capacity", capacity, MAX_JAVA_INT)
         on_failure = one_of("on_failure", on_failure, _ON_FAILURE)
-        length_buckets = _length_buckets(length_buckets)
-        if weigh is not None and max_batch_weight is None and not length_buckets:
-            raise InvalidOptionError(
-                "max_batch_weight", None, "given where weigh is, or length_buckets"
-            )
-        if weigh is None and (max_batch_weight is not None or length_buckets):
-            given = "length_buckets" if length_buckets else "max_batch_weight"
-            raise InvalidOptionError("weigh", None, f"given where {given} is")
-        if length_buckets and batch_timeout is None and latency_target is None:
-            # An element of a rare length would wait for others without a bound.
-            raise InvalidOptionError(
-                "batch_timeout", None, "given where length_buckets is, or latency_target"
-            )
         if weigh is not None and worker == _SHARED_WORKER:
             # It merges batches of several subtasks, whose weights it does not know.
             raise InvalidOptionError("worker", worker, f"{DEFAULT_WORKER!r} where weigh is given")
@@ -281,35 +260,15 @@ class AsyncBatchOptions:
                 capacity=capacity,
                 fails_job=on_failure == DEFAULT_ON_FAILURE,
             ),
-            weigh=_function_of_elements("weigh", weigh),
-            max_batch_weight=(
-                None
-                if max_batch_weight is None
-                else positive_int("max_batch_weight", max_batch_weight, MAX_JAVA_LONG)
+            grouping=GroupingOptions.of(
+                weigh=weigh,
+                max_batch_weight=max_batch_weight,
+                length_buckets=length_buckets,
+                coalesce_key=coalesce_key,
+                closes_in_time=batch_timeout is not None or latency_target is not None,
             ),
-            length_buckets=length_buckets,
-            coalesce_key=_function_of_elements("coalesce_key", coalesce_key),
             name=operator_name(name),
         )
-
-
-def _length_buckets(value: Any) -> Tuple[int, ...]:
-    accepted = "a sequence of ints, each larger than the one before"
-    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-        raise InvalidOptionTypeError("length_buckets", value, accepted)
-    bounds = tuple(positive_int("length_buckets", bound, MAX_JAVA_LONG) for bound in value)
-    if any(bound <= before for before, bound in zip(bounds, bounds[1:])):
-        raise InvalidOptionError("length_buckets", value, accepted)
-    return bounds
-
-
-def _function_of_elements(option: str, value: Any) -> Any:
-    accepted = "None or a function of an element"
-    if value is not None and not callable(value):
-        raise InvalidOptionTypeError(option, value, accepted)
-    if inspect.iscoroutinefunction(value):
-        raise InvalidOptionTypeError(option, value, f"{accepted} that is not async")
-    return value
 
 
 def operator_name(name: Any) -> str:

@@ -194,7 +194,11 @@ class OverloadOptions:
         if backend is not None:
             _require_backend(backend, (checked, circuit_breaker, retry_budget))
         elif isinstance(checked, AdaptiveConcurrency):
-            for name, bound in (("least", checked.least), ("most", checked.most)):
+            for name, bound in (
+                ("least", checked.least),
+                ("most", checked.most),
+                ("initial", checked.initial),
+            ):
                 if bound is not None and bound > capacity:
                     raise InvalidOptionError(
                         f"concurrency.{name}", bound, f"at most capacity={capacity}"

@@ -134,12 +134,20 @@ def asked_for(error: BaseException) -> Optional[float]:
 
 
 def _http_status(error: BaseException) -> Optional[int]:
-    for told in (error, getattr(error, "response", None)):
+    for told in (error, _attribute(error, "response")):
         for name in ("status_code", "status", "code"):
-            status = getattr(told, name, None)
+            status = _attribute(told, name)
             if isinstance(status, int):
                 return status
     return None
+
+
+def _attribute(told: Any, name: str) -> Any:
+    """None where there is none, or where a property of the user's raises."""
+    try:
+        return getattr(told, name, None)
+    except Exception:
+        return None
 
 
 def _grpc_code(error: BaseException) -> Optional[str]:
@@ -167,7 +175,6 @@ def _number(value: Any) -> Optional[float]:
         number = float(value)
     except (TypeError, ValueError):
         return None
-    # As who asks for less than nothing does not want to be asked again.
     return number if math.isfinite(number) and number >= 0 else None
 
 

@@ -34,7 +34,7 @@ from pyflink_async_batch.errors import (
     qualified_name,
 )
 from pyflink_async_batch.function import ArrowAsyncBatchFunction, AsyncBatchFunction
-from pyflink_async_batch.option_checks import DurationLike
+from pyflink_async_batch.option_checks import MAX_JAVA_INT, DurationLike, positive_int
 from pyflink_async_batch.options import (
     DEFAULT_CAPACITY,
     AsyncBatchOptions,
@@ -195,6 +195,14 @@ def async_batch_udf(
         raise InvalidOptionError(
             "on_failure", on_failure, "'fail' or 'skip': a table has no side output"
         )
+    is_shared = circuit_breaker is not None or retry_budget is not None
+    if backend is not None and not is_shared and not _is_adaptive(concurrency):
+        # As there is a number always, and it is the capacity.
+        raise InvalidOptionError(
+            "backend",
+            backend,
+            "left out without an adaptive concurrency, a circuit_breaker and a retry_budget",
+        )
     options = AsyncBatchOptions.of(
         timeout=timeout,
         batch_size=batch_size,
@@ -253,9 +261,9 @@ def _is_adaptive(concurrency: Any) -> bool:
 
 def _capacity(concurrency: Any) -> Any:
     if not _is_adaptive(concurrency):
-        return concurrency
+        return positive_int("concurrency", concurrency, MAX_JAVA_INT)
     bounds = (
-        (concurrency.least, concurrency.most or 0)
+        (concurrency.least, concurrency.most or 0, concurrency.initial or 0)
         if isinstance(concurrency, AdaptiveConcurrency)
         else ()
     )

@@ -49,6 +49,16 @@ def pickled_retry_strategy(strategy: Any) -> bytes:
         ) from e
 
 
+def require_picklable(option: str, value: Any) -> None:
+    """:raises InvalidOptionTypeError: The function that an option is cannot be pickled."""
+    try:
+        cloudpickle.dumps(value)
+    except Exception as e:
+        raise InvalidOptionTypeError(
+            option, value, f"a function that can be pickled ({_first_line(e)})"
+        ) from e
+
+
 def _culprits(function: Any) -> list[str]:
     """The parts of a function that cannot be pickled by themselves."""
     found = [

@@ -1,27 +1,37 @@
 """What is said of elements before the operator: a function of PyFlink's own weighs them and takes
 their keys, where elements are Python objects. Both travel beside the element."""
 
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from pyflink.common import Row, TypeInformation, Types
 from pyflink.datastream import DataStream
 from pyflink.datastream.functions import MapFunction
 
+from pyflink_async_batch._graph.function_payload import require_picklable
 from pyflink_async_batch.errors import qualified_name
+from pyflink_async_batch.grouping_options import CoalesceKey, Weigh
+from pyflink_async_batch.option_checks import MAX_JAVA_LONG
 from pyflink_async_batch.options import AsyncBatchOptions
-
-_MAX_JAVA_LONG = 2**63 - 1
 
 
 def with_weights_and_keys(data_stream: DataStream, options: AsyncBatchOptions) -> DataStream:
     """
     :return: A stream of rows of a weight, a key and an element, as Java's ``GroupedRows`` reads
              them.
+    :raises InvalidOptionTypeError: A function of the user's cannot be pickled.
     """
+    require_picklable("weigh", options.grouping.weigh)
+    require_picklable("coalesce_key", options.grouping.coalesce_key)
     element_type = data_stream.get_type()
-    return data_stream.map(
-        _WeightAndKey(options.weigh, options.coalesce_key), output_type=_row_type(element_type)
+    parallelism = data_stream._j_data_stream.getParallelism()
+    weights_and_keys = data_stream.map(
+        _WeightAndKey(options.grouping.weigh, options.grouping.coalesce_key),
+        output_type=_row_type(element_type),
     ).name(f"{options.name}: weights and keys")
+    if parallelism > 0:
+        # Not the environment's: rows that are in order would come apart on the way.
+        weights_and_keys.set_parallelism(parallelism)
+    return weights_and_keys
 
 
 def _row_type(element_type: TypeInformation) -> TypeInformation:
@@ -34,8 +44,8 @@ def _row_type(element_type: TypeInformation) -> TypeInformation:
 class _WeightAndKey(MapFunction):  # type: ignore[misc]
     def __init__(
         self,
-        weigh: Optional[Callable[[Any], int]],
-        coalesce_key: Optional[Callable[[Any], Any]],
+        weigh: Weigh,
+        coalesce_key: CoalesceKey,
     ) -> None:
         self._weigh = weigh
         self._coalesce_key = coalesce_key
@@ -52,9 +62,9 @@ def _weight(weight: Any, value: Any) -> int:
             f"weigh must return an int, got '{qualified_name(type(weight))}' "
             f"for an element of type '{qualified_name(type(value))}'."
         )
-    if not 0 <= weight <= _MAX_JAVA_LONG:
+    if not 0 <= weight <= MAX_JAVA_LONG:
         raise ValueError(
-            f"weigh must return an int from 0 to {_MAX_JAVA_LONG}, got {weight} "
+            f"weigh must return an int from 0 to {MAX_JAVA_LONG}, got {weight} "
             f"for an element of type '{qualified_name(type(value))}'."
         )
     return weight

@@ -79,8 +79,8 @@ def require_no_worker_options(options: AsyncBatchOptions) -> None:
         ("resources", options.resources, None, None),
         ("worker_restart", options.worker_restart, None, None),
         ("stall_timeout", options.stall_timeout_millis, None, None),
-        ("weigh", options.weigh, None, None),
-        ("coalesce_key", options.coalesce_key, None, None),
+        ("weigh", options.grouping.weigh, None, None),
+        ("coalesce_key", options.grouping.coalesce_key, None, None),
     ]
     for option, value, default, instead in unused:
         if value != default:

@@ -102,14 +102,14 @@ def apply_transformation(
 
 
 def _j_builder(j_data_stream: Any, j_output_type: Any, options: AsyncBatchOptions) -> Any:
-    if not options.looks_at_elements:
+    if not options.grouping.looks_at_elements:
         return _j_transformation().of(j_data_stream, j_output_type)
     return _j_transformation().ofGrouped(
         j_data_stream,
         j_output_type,
-        options.max_batch_weight or 0,
-        to_jarray(get_gateway().jvm.long, list(options.length_buckets)),
-        options.coalesce_key is not None,
+        options.grouping.max_batch_weight or 0,
+        to_jarray(get_gateway().jvm.long, list(options.grouping.length_buckets)),
+        options.grouping.coalesce_key is not None,
     )
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import math
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -11,6 +12,7 @@ from typing import Any, Dict, List, Sequence
 from pyflink_async_batch.errors import InvalidOptionError
 
 _TIMEOUT_SECONDS = 20
+_CHUNK_BYTES = 64 * 1024
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 # Flink's server answers 404 to a request line of more than 4,096 bytes.
 _MAX_PATH_CHARACTERS = 3_000
@@ -40,12 +42,13 @@ class FlinkRest:
         The answer to a GET request.
 
         :raises NotFoundError: the cluster answers 404.
-        :raises RestError: there is no answer within 20 s, or it is no JSON of at most 64 MiB.
+        :raises RestError: there is no answer within 20 s, or 40 s if it stops in the middle, or it
+            is no JSON of at most 64 MiB.
         """
         request = urllib.request.Request(self._url + path, headers={"Accept": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
-                body = response.read(_MAX_ANSWER_BYTES + 1)
+                body = _body(response, time.monotonic() + _TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
             error.close()
             kind = NotFoundError if error.code == 404 else RestError
@@ -79,6 +82,22 @@ class FlinkRest:
         return answers
 
 
+def _body(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """What there is of the answer's body, at most a byte more than is accepted."""
+    parts: List[bytes] = []
+    length = 0
+    while length <= _MAX_ANSWER_BYTES:
+        # Each wait has the socket's timeout; who sends a byte now and then would pass all of them.
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out")
+        part = response.read1(min(_CHUNK_BYTES, _MAX_ANSWER_BYTES + 1 - length))
+        if not part:
+            break
+        parts.append(part)
+        length += len(part)
+    return b"".join(parts)
+
+
 def number(value: Any) -> float:
     """A number of Flink's, which may be text; NaN if it is none."""
     try:
@@ -89,15 +108,16 @@ def number(value: Any) -> float:
 
 def _checked(url: str) -> str:
     accepted = "an address such as http://host:8081, without user, query or fragment"
+    # What is before an @ or in a query may be a secret, whatever else is wrong with the address.
+    shown = url.partition("?")[0]
+    if "@" in url:
+        shown = "…@" + shown.rpartition("@")[2]
     try:
         parts = urllib.parse.urlsplit(url)
         # Raises for a port that is none.
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment:
-        raise InvalidOptionError("--rest", url, accepted)
-    if parts.username is not None or parts.password is not None:
-        # Not shown: it may be a password.
-        raise InvalidOptionError("--rest", parts.scheme + "://…@" + str(parts.hostname), accepted)
+    if not usable or "@" in url or parts.query or parts.fragment:
+        raise InvalidOptionError("--rest", shown, accepted)
     return url.rstrip("/")

@@ -200,12 +200,14 @@ public final class BackendControl {
         }
 
         private Permit begin(int rows, long bytes, long nowNanos) {
+            long began = nowNanos;
             if (breaker != null) {
                 breaker.onCallBegan();
+                began = breaker.beginning(nowNanos);
             }
             held++;
             inFlight++;
-            return new Permit(this, nowNanos, rows, bytes, inFlight);
+            return new Permit(this, began, rows, bytes, inFlight);
         }
 
         /**

@@ -78,6 +78,14 @@ public final class CircuitBreaker {
         return state == State.OPEN ? Math.max(0, changedNanos + pauseNanos - nowNanos) : 0;
     }
 
+    /**
+     * When a call began that was allowed, by the clock of this: who allowed it may have looked at
+     * the time before somebody else had it enter its state.
+     */
+    public long beginning(long nowNanos) {
+        return changed && nowNanos - changedNanos < 0 ? changedNanos : nowNanos;
+    }
+
     /** A call began that was allowed. */
     public void onCallBegan() {
         if (state == State.HALF_OPEN) {

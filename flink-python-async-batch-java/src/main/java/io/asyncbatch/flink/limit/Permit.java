@@ -59,7 +59,8 @@ public final class Permit {
             throw new IllegalStateException("a permit ends once, and this one ended before");
         }
         ended = true;
-        EndedCall call = new EndedCall(result, startedNanos, nowNanos, rows, bytes, inFlight);
+        long ended = nowNanos - startedNanos < 0 ? startedNanos : nowNanos;
+        EndedCall call = new EndedCall(result, startedNanos, ended, rows, bytes, inFlight);
         caller.onEnd(call, retryAfterNanos);
         return call;
     }

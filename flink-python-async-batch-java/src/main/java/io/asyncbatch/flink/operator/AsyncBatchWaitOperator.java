@@ -366,12 +366,14 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
      * (FLINK-7949). What exceeds the capacity waits in the dispatcher and holds back new input.
      */
     private void restore(List<SavedElement<IN, OUT>> elements) throws Exception {
+        holdEmission();
         RestoredRows<IN, OUT> restored =
                 new RestoredRows<>(flow, settings.failureHandling().onFailure());
         for (SavedElement<IN, OUT> element : elements) {
             restored.add(element);
         }
         restored.end();
+        flow.restored();
         beginEmission();
     }
 

@@ -75,6 +75,13 @@ public record OverloadSettings(
                             + ", got "
                             + concurrency.getLeast());
         }
+        if (backend == null && isAdaptive() && concurrency.getInitial(capacity) > capacity) {
+            throw new IllegalArgumentException(
+                    "initial concurrency must be at most capacity="
+                            + capacity
+                            + ", got "
+                            + concurrency.getInitial(capacity));
+        }
         if (whenOpen() == WhenOpen.FAIL_FAST && failureHandling.onFailure() == OnFailure.FAIL) {
             throw new IllegalArgumentException(
                     "when_open=FAIL_FAST of the circuit breaker needs on_failure to be DEAD_LETTER"

@@ -3,7 +3,9 @@ package io.asyncbatch.flink.limit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.CircuitBreakerOptions;
 import io.asyncbatch.flink.limit.BackendControl.Caller;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -42,6 +44,28 @@ class BackendControlTest {
                 assertThat(control.inFlight()).isZero();
             }
         }
+    }
+
+    /** Each caller reads the clock before he has the lock. */
+    @Test
+    void aProbeCountsThoughSomebodyElseHadALaterTime() {
+        CircuitBreaker breaker =
+                new CircuitBreaker(
+                        CircuitBreakerOptions.builder()
+                                .window(1, Duration.ofSeconds(30), 1)
+                                .failureRate(1)
+                                .pause(Duration.ofNanos(90), Duration.ofNanos(90))
+                                .probes(1)
+                                .build()
+                                .settings());
+        BackendControl control = new BackendControl(new FixedLimit(2), breaker, null);
+        Caller caller = control.join(() -> {});
+        Caller other = control.join(() -> {});
+        caller.tryCall(1, 1, 1, 0).drop(5, 0);
+        assertThat(breaker.state()).isEqualTo(CircuitBreaker.State.OPEN);
+        assertThat(other.mayCall(100)).isTrue();
+        caller.tryCall(1, 1, 1, 99).succeed(99);
+        assertThat(breaker.state()).isEqualTo(CircuitBreaker.State.CLOSED);
     }
 
     @Test

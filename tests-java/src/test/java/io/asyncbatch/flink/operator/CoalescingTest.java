@@ -259,6 +259,26 @@ class CoalescingTest {
         }
     }
 
+    /** Nothing can leave before all of them are there, so there is nothing to gain by haste. */
+    @ParameterizedTest
+    @EnumSource
+    void restoredRowsShareBatchesThoughTooManyFollow(OutputMode mode) throws Exception {
+        Settings settings = Settings.of(mode).batchSize(3).timeout(Integer.MAX_VALUE);
+        try (var rig = open(settings.capacity(10))) {
+            rig.rows(1, 11, 21, 31, 2, 3);
+            var snapshot = rig.snapshot();
+            Settings smaller = settings.capacity(1);
+            try (var restored = OperatorRig.create(smaller.build(), BY_LAST_DIGIT, 0, 1)) {
+                restored.harness.initializeState(snapshot);
+                restored.opened();
+                assertThat(restored.invoker.batches()).containsExactly(List.of(1, 2, 3));
+                restored.succeed(0);
+                assertThat(restored.output())
+                        .containsExactlyInAnyOrder("10", "10", "10", "10", "20", "30");
+            }
+        }
+    }
+
     /** The state knows nothing of it, so that it may be turned on and off. */
     @ParameterizedTest
     @EnumSource

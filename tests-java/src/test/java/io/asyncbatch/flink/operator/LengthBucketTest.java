@@ -3,6 +3,8 @@ package io.asyncbatch.flink.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
+import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RowGrouping;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -77,6 +79,30 @@ class LengthBucketTest {
             rig.succeed(1);
             assertThat(rig.output()).containsExactly("100@1", "W:1", "10@2", "20@3", "30@4");
             assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
+        }
+    }
+
+    /**
+     * Only places that are taken are a reason: what waits for a backend takes more rows instead.
+     */
+    @Test
+    void aWatermarkClosesNoBucketWhileCallsAreHeldBack() throws Exception {
+        Settings breaking =
+                settings()
+                        .capacity(4)
+                        .timeout(60_000)
+                        .onFailure(OnFailure.SKIP)
+                        .circuitBreaker(Overload.breaker(WhenOpen.BACK_PRESSURE));
+        try (var rig = open(breaking)) {
+            rig.rows(1, 2, 3, 4, 5, 6);
+            for (int call : new int[] {0, 1}) {
+                rig.invoker.invocations.get(call).fail(new Overload.Busy());
+                rig.runMails();
+            }
+            assertThat(rig.gauge("circuitBreakerState")).as("open").isEqualTo(1);
+            rig.row(10, 1).watermark(1).row(20, 2).watermark(2);
+            rig.advance(Overload.PAUSE);
+            assertThat(rig.invoker.batches()).endsWith(List.of(10, 20));
         }
     }
 

@@ -19,6 +19,18 @@ class OverloadSettingsTest {
             CircuitBreakerOptions.builder().whenOpen(WhenOpen.FAIL_FAST).build();
 
     @Test
+    void refusesToBeginAboveCapacity() {
+        assertThatThrownBy(
+                        () ->
+                                Settings.ordered()
+                                        .capacity(10)
+                                        .concurrency(Concurrency.adaptive().withInitial(20))
+                                        .build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("initial concurrency must be at most capacity=10, got 20");
+    }
+
+    @Test
     void nothingIsBoundedUnlessSomebodySaysSo() {
         assertThat(Settings.ordered().build().overload().isNone()).isTrue();
         assertThat(Settings.ordered().concurrency(Concurrency.fixed(1)).build().overload().isNone())

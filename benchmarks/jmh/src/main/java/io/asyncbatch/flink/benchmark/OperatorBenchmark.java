@@ -1,10 +1,14 @@
 package io.asyncbatch.flink.benchmark;
 
 import io.asyncbatch.flink.AsyncBatchOptions;
+import io.asyncbatch.flink.CircuitBreakerOptions;
+import io.asyncbatch.flink.Concurrency;
+import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.function.FunctionInvokerFactory;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.OverloadSettings;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.ExecutionConfig;
@@ -54,7 +58,32 @@ public class OperatorBenchmark {
     @Param({"ORDERED"})
     public OutputMode mode;
 
+    /** What holds calls back, beside {@code capacity}: nothing, or all there is. */
+    @Param({"NONE"})
+    public Control control;
+
     private OperatorTask task;
+
+    /** Both with a circuit breaker and a retry budget; neither ever has to hold anything back. */
+    public enum Control {
+        NONE(OverloadSettings.NONE),
+        FIXED(all(Concurrency.fixed(CAPACITY))),
+        ADAPTIVE(all(Concurrency.adaptive(CAPACITY, CAPACITY)));
+
+        private final OverloadSettings settings;
+
+        Control(OverloadSettings settings) {
+            this.settings = settings;
+        }
+
+        private static OverloadSettings all(Concurrency concurrency) {
+            return new OverloadSettings(
+                    concurrency,
+                    null,
+                    CircuitBreakerOptions.defaults(),
+                    RetryBudgetOptions.defaults());
+        }
+    }
 
     @Setup
     public void open() throws Exception {
@@ -86,12 +115,13 @@ public class OperatorBenchmark {
         AsyncBatchWaitOperatorFactory<Long, Long> factory =
                 new AsyncBatchWaitOperatorFactory<>(
                         new BatchSettings(
-                                mode,
-                                batchSize,
-                                BATCH_TIMEOUT_MILLIS,
-                                TIMEOUT_MILLIS,
-                                CAPACITY,
-                                AsyncBatchOptions.DEFAULT_MAX_BATCH_BYTES),
+                                        mode,
+                                        batchSize,
+                                        BATCH_TIMEOUT_MILLIS,
+                                        TIMEOUT_MILLIS,
+                                        CAPACITY,
+                                        AsyncBatchOptions.DEFAULT_MAX_BATCH_BYTES)
+                                .withOverload(control.settings),
                         new FunctionInvokerFactory<>(
                                 (inputs, results) -> results.complete(inputs), null),
                         row -> Long.BYTES);

@@ -41,6 +41,9 @@ public interface RowFlow<IN, OUT> {
     /** Takes a restored row that will have no result. */
     void addFailed(BatchRows<IN> row, FailedRow failure) throws Exception;
 
+    /** All restored rows have come, if there were any. Called once, before the first new one. */
+    void restored() throws Exception;
+
     /** Event time went on. Closes what waits for that. */
     void onWatermark(long timestamp) throws Exception;
 

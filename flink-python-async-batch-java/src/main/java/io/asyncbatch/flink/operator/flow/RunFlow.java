@@ -61,6 +61,11 @@ public final class RunFlow<IN, OUT> implements RowFlow<IN, OUT> {
     }
 
     @Override
+    public void restored() {
+        // What is forming takes more rows.
+    }
+
+    @Override
     public void onWatermark(long timestamp) throws Exception {
         former.onWatermark(timestamp);
     }

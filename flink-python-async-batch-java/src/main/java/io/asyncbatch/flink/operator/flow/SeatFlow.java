@@ -56,6 +56,9 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
     private final long mostFollowing;
     private final StreamRecord<IN> releasedRecord = new StreamRecord<>(null);
 
+    /** Whether rows that come are new: nothing leaves before that, however full this is. */
+    private boolean restored;
+
     /** Batches that close go here as long as this is not null, to be dispatched before others. */
     @Nullable private List<Batch<IN, OUT>> first;
 
@@ -93,10 +96,7 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
             long weight = context.weights().of(value);
             buckets.get(grouping.bucketOf(weight)).add(seat, record, bytes, weight);
         }
-        if (isFull()) {
-            // Whatever the rows wait for that are too many is under way then, or will be.
-            close(CloseReason.WAITED_FOR);
-        }
+        closeIfFull();
         return bytes;
     }
 
@@ -111,6 +111,19 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
     public void addFailed(BatchRows<IN> row, FailedRow failure) {
         queue.addFailed(
                 row.value(0), failure, row.timestamps().isPresent(0), row.timestamps().get(0));
+    }
+
+    @Override
+    public void restored() throws Exception {
+        restored = true;
+        closeIfFull();
+    }
+
+    /** Whatever the rows wait for that are too many is under way then, or will be. */
+    private void closeIfFull() throws Exception {
+        if (restored && isFull()) {
+            close(CloseReason.WAITED_FOR);
+        }
     }
 
     @Override
@@ -176,7 +189,7 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
         if (first != null || dispatcher.hasUnfinished() || queue.canEmit()) {
             return;
         }
-        if (grouping.hasLengthBuckets() && !dispatcher.hasFreeSlot()) {
+        if (grouping.hasLengthBuckets() && dispatcher.slotsAreTaken()) {
             dispatchFirst(this::closeWhatHoldsTheFence);
         }
         dispatcher.dispatchBeyondCapacity();

@@ -118,10 +118,13 @@ public final class BackendAdmission implements CallAdmission {
     @Override
     public boolean hasRoom() {
         long now = now();
-        if (caller.mayCall(now) || refusesNow()) {
+        if (caller.mayCall(now)) {
             return true;
         }
         waits = true;
+        if (refusesNow()) {
+            return true;
+        }
         tryAgainIn(caller.nanosUntilTry(1, now));
         return false;
     }

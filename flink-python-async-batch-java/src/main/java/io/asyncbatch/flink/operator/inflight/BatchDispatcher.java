@@ -114,6 +114,11 @@ public final class BatchDispatcher<IN, OUT>
         makeCalls();
     }
 
+    /** Whether batches that are invoked or await emission hold all slots. */
+    public boolean slotsAreTaken() {
+        return slots.areTaken();
+    }
+
     /** Whether a batch that was dispatched is not done. */
     public boolean hasUnfinished() {
         return !invoked.isEmpty();

@@ -51,6 +51,11 @@ final class Slots<IN, OUT> {
         return waiting.isEmpty() && load.batches() < capacity && load.bytes() < maxBytesInFlight;
     }
 
+    /** Whether batches that are invoked or await emission hold all there is. */
+    boolean areTaken() {
+        return load.batches() >= capacity || load.bytes() >= maxBytesInFlight;
+    }
+
     /** The batch that waits longest; null if none waits or there is no slot for it. */
     @Nullable
     Batch<IN, OUT> next() {

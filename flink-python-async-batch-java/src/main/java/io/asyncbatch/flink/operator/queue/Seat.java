@@ -19,6 +19,9 @@ public final class Seat<IN, OUT> {
 
     private static final Object NULL_RESULT = new Object();
 
+    /** In place of an outcome, which would be held as long as the batch of the row is. */
+    private static final Object LEFT = new Object();
+
     private final long position;
     private final boolean hasTimestamp;
     private final long timestamp;
@@ -31,8 +34,6 @@ public final class Seat<IN, OUT> {
 
     /** Whose slot the row holds; null if none. */
     @Nullable private SeatedBatch<IN, OUT> batch;
-
-    private boolean left;
 
     /** Its bytes while it follows another row; negative if it does not. */
     private long followingBytes = -1;
@@ -64,10 +65,6 @@ public final class Seat<IN, OUT> {
 
     boolean isSettled() {
         return outcome != null;
-    }
-
-    boolean hasLeft() {
-        return left;
     }
 
     void settle(@Nullable OUT result) {
@@ -124,16 +121,18 @@ public final class Seat<IN, OUT> {
         return batch;
     }
 
-    /** Lets the row leave. What its consumer throws does not have it leave twice. */
+    /** Lets the row leave, and forgets what it was. */
     void leave(RowOutput<OUT> output) {
-        left = true;
         FailedRow failure = failure();
-        if (failure == null) {
-            output.result(result(), hasTimestamp, timestamp);
-        } else {
-            output.failure(input, failure, hasTimestamp, timestamp);
-        }
+        OUT result = failure == null ? result() : null;
+        IN failed = input;
+        outcome = LEFT;
         input = null;
+        if (failure == null) {
+            output.result(result, hasTimestamp, timestamp);
+        } else {
+            output.failure(failed, failure, hasTimestamp, timestamp);
+        }
     }
 
     SavedElement<IN, OUT> saved() {

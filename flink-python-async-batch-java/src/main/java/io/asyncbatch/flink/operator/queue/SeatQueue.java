@@ -7,6 +7,7 @@ import io.asyncbatch.flink.operator.state.FailedRow;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import java.util.ArrayDeque;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -32,8 +33,8 @@ public final class SeatQueue<IN, OUT> {
     private final boolean inOrder;
     private final Fences fences = new Fences();
 
-    /** By position. Those that have left stay until all before them have. */
-    private final ArrayDeque<Seat<IN, OUT>> seats = new ArrayDeque<>();
+    /** Of rows that have not left, by position. */
+    private final LinkedHashSet<Seat<IN, OUT>> seats = new LinkedHashSet<>();
 
     /** Unordered: rows that may leave before the first fence, in the order they got there. */
     private final ArrayDeque<Seat<IN, OUT>> ready = new ArrayDeque<>();
@@ -217,10 +218,8 @@ public final class SeatQueue<IN, OUT> {
         ready.poll();
         emitted++;
         endFollowing(seat);
+        seats.remove(seat);
         seat.leave(output);
-        while (!seats.isEmpty() && seats.peek().hasLeft()) {
-            seats.remove();
-        }
         SeatedBatch<IN, OUT> batch = seat.batch();
         if (batch != null && batch.oneLeft()) {
             batches.remove(batch.batch());
@@ -239,7 +238,7 @@ public final class SeatQueue<IN, OUT> {
         if (!inOrder) {
             return ready.peek();
         }
-        Seat<IN, OUT> head = seats.peek();
+        Seat<IN, OUT> head = seats.isEmpty() ? null : seats.iterator().next();
         return head != null && head.isSettled() && head.position() < fences.firstPosition()
                 ? head
                 : null;
@@ -267,10 +266,8 @@ public final class SeatQueue<IN, OUT> {
     public void save(Consumer<SavedElement<IN, OUT>> snapshot) {
         Fences.Saving<IN, OUT> saving = fences.saving(snapshot);
         for (Seat<IN, OUT> seat : seats) {
-            if (!seat.hasLeft()) {
-                saving.upTo(seat.position());
-                snapshot.accept(seat.saved());
-            }
+            saving.upTo(seat.position());
+            snapshot.accept(seat.saved());
         }
         saving.rest();
     }

@@ -1,0 +1,2 @@
+/** What may leave next. */
+package io.asyncbatch.flink.operator.queue;
