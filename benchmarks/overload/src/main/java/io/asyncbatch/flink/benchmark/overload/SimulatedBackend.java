@@ -1,7 +1,8 @@
 package io.asyncbatch.flink.benchmark.overload;
 
 import java.util.ArrayDeque;
-import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
@@ -14,7 +15,7 @@ final class SimulatedBackend {
     private final BackendModel model;
     private final Random random;
     private final Queue<Call> queue = new ArrayDeque<>();
-    private final Set<Call> accepted = new HashSet<>();
+    private final Set<Call> accepted = new LinkedHashSet<>();
     private int busy;
     private double weight;
     private double slowness = 1;
@@ -82,7 +83,7 @@ final class SimulatedBackend {
         queue.clear();
         busy = 0;
         weight = 0;
-        Set<Call> lost = Set.copyOf(accepted);
+        List<Call> lost = List.copyOf(accepted);
         accepted.clear();
         lost.forEach(call -> call.answer(Answer.UNAVAILABLE));
     }
