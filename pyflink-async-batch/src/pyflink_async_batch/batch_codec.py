@@ -1,8 +1,9 @@
 """What users write to have elements go through a Batch API, and what they get of them."""
 
+import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Generic, Optional, TypeVar
+from typing import Any, Generic, Optional, Tuple, TypeVar
 
 from pyflink.datastream.functions import RuntimeContext
 
@@ -135,6 +136,23 @@ class FailedRow(Generic[IN]):
     code: str
     message: str
     attempts: Optional[int]
+
+
+def request_or_refusal(
+    codec: "RequestCodec[Any]", value: Any, puts_aside: bool
+) -> Tuple[Optional[str], Optional[str]]:
+    """
+    The request of an element as JSON, or why there is none.
+
+    :param puts_aside: Whether an element without a request is put aside; else the codec's exception
+                       is raised.
+    """
+    try:
+        return json.dumps(codec.request(value), allow_nan=False), None
+    except Exception as e:
+        if not puts_aside:
+            raise
+        return None, told(e)
 
 
 def told(error: Exception) -> str:

@@ -20,6 +20,7 @@ from pyflink_async_batch.batch_codec import (
     RequestId,
     ResultCodec,
     SubmittedRow,
+    request_or_refusal,
     told,
 )
 
@@ -38,13 +39,7 @@ class Requests(MapFunction):  # type: ignore[misc]
         self._codec.close()
 
     def map(self, value: Any) -> Row:
-        request = refusal = None
-        try:
-            request = json.dumps(self._codec.request(value), allow_nan=False)
-        except Exception as e:
-            if not self._puts_aside:
-                raise
-            refusal = told(e)
+        request, refusal = request_or_refusal(self._codec, value, self._puts_aside)
         return Row(cloudpickle.dumps(value), request, refusal)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pyflink.common import Row
 from pyflink.datastream.functions import RuntimeContext
 
-from pyflink_async_batch.batch_codec import BatchCodec, told
+from pyflink_async_batch.batch_codec import BatchCodec, request_or_refusal, told
 from pyflink_async_batch.function import AsyncBatchFunction
 
 
@@ -26,15 +26,7 @@ class RequestsOfRows(_CodecCalls):
     """Makes of the columns of a row its request, and why there is none."""
 
     async def async_invoke_batch(self, inputs: list[Any]) -> list[Any]:
-        return [self._request(value) for value in inputs]
-
-    def _request(self, value: Any) -> Row:
-        try:
-            return Row(json.dumps(self._codec.request(value), allow_nan=False), None)
-        except Exception as e:
-            if not self._puts_aside:
-                raise
-            return Row(None, told(e))
+        return [Row(*request_or_refusal(self._codec, value, self._puts_aside)) for value in inputs]
 
 
 class ResultsOfRows(_CodecCalls):

@@ -110,13 +110,8 @@ public class AsyncDataStream extends org.apache.flink.streaming.api.datastream.A
             AsyncBatchFunction<IN, OUT> func,
             AsyncBatchOptions options,
             AsyncRetryStrategy<OUT> asyncRetryStrategy) {
-        return JavaAsyncBatchTransformation.add(
-                in,
-                func,
-                options,
-                asyncRetryStrategy,
-                RowGrouping.none(),
-                BatchSettings.OutputMode.UNORDERED);
+        return unorderedWaitBatchWithRetry(
+                in, func, options, asyncRetryStrategy, RowGrouping.none());
     }
 
     /**
@@ -239,13 +234,7 @@ public class AsyncDataStream extends org.apache.flink.streaming.api.datastream.A
             AsyncBatchFunction<IN, OUT> func,
             AsyncBatchOptions options,
             AsyncRetryStrategy<OUT> asyncRetryStrategy) {
-        return JavaAsyncBatchTransformation.add(
-                in,
-                func,
-                options,
-                asyncRetryStrategy,
-                RowGrouping.none(),
-                BatchSettings.OutputMode.ORDERED);
+        return orderedWaitBatchWithRetry(in, func, options, asyncRetryStrategy, RowGrouping.none());
     }
 
     /**

@@ -6,8 +6,6 @@ import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.CompletionStage;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.types.Row;
@@ -56,11 +54,7 @@ public final class ElementInvokerFactory<E, OUT> implements BatchInvokerFactory<
 
         @SuppressWarnings("unchecked")
         private BatchRequest<E> elements(BatchRequest<Row> request) {
-            List<E> elements = new ArrayList<>(request.inputs().size());
-            for (Row row : request.inputs()) {
-                elements.add((E) GroupedRows.element(row));
-            }
-            return new BatchRequest<>(request.batchId(), request.attempt(), elements);
+            return request.map(row -> (E) GroupedRows.element(row));
         }
 
         @Override

@@ -1,6 +1,8 @@
 package io.asyncbatch.flink.invoker;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -13,4 +15,14 @@ import org.apache.flink.annotation.Internal;
  * @param <IN> type of the inputs
  */
 @Internal
-public record BatchRequest<IN>(long batchId, int attempt, List<IN> inputs) {}
+public record BatchRequest<IN>(long batchId, int attempt, List<IN> inputs) {
+
+    /** The same invocation, with something else for each input. */
+    public <T> BatchRequest<T> map(Function<? super IN, ? extends T> ofInput) {
+        List<T> mapped = new ArrayList<>(inputs.size());
+        for (IN input : inputs) {
+            mapped.add(ofInput.apply(input));
+        }
+        return new BatchRequest<>(batchId, attempt, mapped);
+    }
+}

@@ -139,23 +139,6 @@ public record BatchSettings(
                 OverloadSettings.NONE);
     }
 
-    /** The same, with other bounds to what the backend is asked to do. */
-    public BatchSettings withOverload(OverloadSettings other) {
-        return new BatchSettings(
-                outputMode,
-                batchSize,
-                batchTimeoutMillis,
-                timeoutMillis,
-                capacity,
-                maxBatchBytes,
-                batchTimeDomain,
-                latencyTargetMillis,
-                maxBytesInFlight,
-                drainAtCheckpoint,
-                failureHandling,
-                other);
-    }
-
     /** Whether batches close by a timer of processing time. */
     public boolean closesByProcessingTime() {
         return batchTimeoutMillis != NO_BATCH_TIMEOUT

@@ -8,11 +8,13 @@ import io.asyncbatch.flink.function.FunctionInvokerFactory;
 import io.asyncbatch.flink.operator.AsyncBatchWaitOperatorFactory;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.FailureHandling;
 import io.asyncbatch.flink.operator.OverloadSettings;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.TimeDomain;
 import org.apache.flink.streaming.api.datastream.AsyncDataStream;
 import org.apache.flink.streaming.api.operators.StreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.async.AsyncWaitOperatorFactory;
@@ -115,13 +117,18 @@ public class OperatorBenchmark {
         AsyncBatchWaitOperatorFactory<Long, Long> factory =
                 new AsyncBatchWaitOperatorFactory<>(
                         new BatchSettings(
-                                        mode,
-                                        batchSize,
-                                        BATCH_TIMEOUT_MILLIS,
-                                        TIMEOUT_MILLIS,
-                                        CAPACITY,
-                                        AsyncBatchOptions.DEFAULT_MAX_BATCH_BYTES)
-                                .withOverload(control.settings),
+                                mode,
+                                batchSize,
+                                BATCH_TIMEOUT_MILLIS,
+                                TIMEOUT_MILLIS,
+                                CAPACITY,
+                                AsyncBatchOptions.DEFAULT_MAX_BATCH_BYTES,
+                                TimeDomain.PROCESSING_TIME,
+                                BatchSettings.NO_LATENCY_TARGET,
+                                Long.MAX_VALUE,
+                                false,
+                                FailureHandling.STRICT,
+                                control.settings),
                         new FunctionInvokerFactory<>(
                                 (inputs, results) -> results.complete(inputs), null),
                         row -> Long.BYTES);

@@ -92,11 +92,7 @@ public final class JoiningInvokerFactory<I, O> implements BatchInvokerFactory<Ro
 
         @SuppressWarnings("unchecked")
         private BatchRequest<I> selected(BatchRequest<Row> request) {
-            List<I> inputs = new ArrayList<>(request.inputs().size());
-            for (Row row : request.inputs()) {
-                inputs.add((I) join.input(row));
-            }
-            return new BatchRequest<>(request.batchId(), request.attempt(), inputs);
+            return request.map(row -> (I) join.input(row));
         }
 
         private int[] remaining(BatchRequest<Row> request, BitSet given) {
