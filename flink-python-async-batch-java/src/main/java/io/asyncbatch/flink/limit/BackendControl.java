@@ -76,6 +76,15 @@ public final class BackendControl {
         void changed(CircuitBreaker.State from, CircuitBreaker.State to);
     }
 
+    /** The limit is another one though no call ended. */
+    public void limitChanged() {
+        List<Caller> toWake;
+        synchronized (this) {
+            toWake = wakeable();
+        }
+        toWake.forEach(caller -> caller.wake.run());
+    }
+
     /** Calls in flight, of all callers. */
     public synchronized int inFlight() {
         return inFlight;

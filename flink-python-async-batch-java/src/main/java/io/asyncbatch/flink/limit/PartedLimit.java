@@ -14,8 +14,14 @@ import org.apache.flink.annotation.Internal;
 public final class PartedLimit implements ConcurrencyLimit {
 
     private final int whole;
-    private final Map<Object, Integer> byGroup = new HashMap<>();
+    private final Map<Object, Group> byGroup = new HashMap<>();
     private volatile int limit = 1;
+
+    /**
+     * @param present who may still make calls
+     * @param sum their parts, and those of who left them his
+     */
+    private record Group(int present, int sum) {}
 
     /**
      * @param whole what the cluster has, at least 1
@@ -31,18 +37,35 @@ public final class PartedLimit implements ConcurrencyLimit {
      * @param part at least 1
      */
     public synchronized void add(Object group, int part) {
-        byGroup.merge(group, part, Integer::sum);
+        byGroup.merge(
+                group,
+                new Group(1, part),
+                (all, one) -> new Group(all.present + 1, all.sum + part));
         limit = largest();
     }
 
-    /** Somebody who came with that leaves. */
+    /** Somebody who came with that goes elsewhere, and takes it with him. */
     public synchronized void remove(Object group, int part) {
-        byGroup.computeIfPresent(group, (key, sum) -> sum == part ? null : sum - part);
+        leave(group, part);
+    }
+
+    /**
+     * Somebody has made all his calls. Nobody else in the cluster needs his part, so it is for the
+     * others of his group until the last of them leaves.
+     */
+    public synchronized void finish(Object group) {
+        leave(group, 0);
+    }
+
+    private void leave(Object group, int part) {
+        byGroup.computeIfPresent(
+                group,
+                (key, all) -> all.present == 1 ? null : new Group(all.present - 1, all.sum - part));
         limit = largest();
     }
 
     private int largest() {
-        int sum = byGroup.values().stream().mapToInt(Integer::intValue).max().orElse(1);
+        int sum = byGroup.values().stream().mapToInt(Group::sum).max().orElse(1);
         return Math.min(whole, sum);
     }
 

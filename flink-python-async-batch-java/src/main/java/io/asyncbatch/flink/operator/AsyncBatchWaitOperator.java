@@ -204,6 +204,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         while (!flow.isEmpty()) {
             mailbox.yield();
         }
+        dispatcher.endInput();
     }
 
     @Override

@@ -81,22 +81,22 @@ class JavaApiITCase {
         assertThat(
                         Jobs.collect(
                                 AsyncDataStream.orderedWaitBatch(
-                                        rows(3), new Describe(), 1, TimeUnit.HOURS, 2)))
+                                        rows(3), new Describe(), 1, TimeUnit.MINUTES, 2)))
                 .isEqualTo(expected);
         assertThat(
                         Jobs.collect(
                                 AsyncDataStream.orderedWaitBatch(
-                                        rows(3), new Describe(), 1, TimeUnit.HOURS, 2, 1, 1)))
+                                        rows(3), new Describe(), 1, TimeUnit.MINUTES, 2, 1, 1)))
                 .isEqualTo(expected);
         assertThat(
                         Jobs.collect(
                                 AsyncDataStream.unorderedWaitBatch(
-                                        rows(3), new Describe(), 1, TimeUnit.HOURS, 2)))
+                                        rows(3), new Describe(), 1, TimeUnit.MINUTES, 2)))
                 .containsExactlyInAnyOrderElementsOf(expected);
         assertThat(
                         Jobs.collect(
                                 AsyncDataStream.unorderedWaitBatch(
-                                        rows(3), new Describe(), 1, TimeUnit.HOURS, 2, 1, 1)))
+                                        rows(3), new Describe(), 1, TimeUnit.MINUTES, 2, 1, 1)))
                 .containsExactlyInAnyOrderElementsOf(expected);
     }
 
@@ -166,12 +166,13 @@ class JavaApiITCase {
 
         assertThat(
                         Jobs.collect(
-                                AsyncDataStream.unorderedWait(rows(3), function, 1, TimeUnit.HOURS)
+                                AsyncDataStream.unorderedWait(
+                                                rows(3), function, 1, TimeUnit.MINUTES)
                                         .returns(Types.LONG)))
                 .containsExactlyInAnyOrder(10L, 20L, 30L);
         assertThat(
                         Jobs.collect(
-                                AsyncDataStream.orderedWait(rows(3), function, 1, TimeUnit.HOURS)
+                                AsyncDataStream.orderedWait(rows(3), function, 1, TimeUnit.MINUTES)
                                         .returns(Types.LONG)))
                 .containsExactly(10L, 20L, 30L);
     }

@@ -48,9 +48,13 @@ public final class Jobs {
         return environment(new Configuration());
     }
 
-    /** Batches that close when they are full, and calls that have all the time they need. */
+    /**
+     * Batches that close when they are full, and calls that have all the time they need. It is less
+     * than a test may take: Flink's iterator of results is deaf to the interruption that ends a
+     * test, and a call that got lost would hold up the whole build.
+     */
     public static AsyncBatchOptions.Builder batchesOf(int rows) {
-        return AsyncBatchOptions.builder(rows, Duration.ofHours(1));
+        return AsyncBatchOptions.builder(rows, Duration.ofSeconds(100));
     }
 
     /**

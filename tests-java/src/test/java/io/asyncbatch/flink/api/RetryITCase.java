@@ -148,13 +148,13 @@ class RetryITCase {
                 Ordering.ORDERED,
                 Jobs.collect(
                         AsyncDataStream.orderedWaitBatchWithRetry(
-                                rows(), new Flaky(), 1, TimeUnit.HOURS, BATCH, 1, 2, strategy)));
+                                rows(), new Flaky(), 1, TimeUnit.MINUTES, BATCH, 1, 2, strategy)));
         forget();
         assertResultsAfterThreeCalls(
                 Ordering.UNORDERED,
                 Jobs.collect(
                         AsyncDataStream.unorderedWaitBatchWithRetry(
-                                rows(), new Flaky(), 1, TimeUnit.HOURS, BATCH, 1, 2, strategy)));
+                                rows(), new Flaky(), 1, TimeUnit.MINUTES, BATCH, 1, 2, strategy)));
     }
 
     private static void everyBatchSucceedsAtItsThirdCall(

@@ -24,8 +24,7 @@ class RowGroupingITCase {
 
     @RegisterExtension static final MiniClusterExtension CLUSTER = Jobs.cluster(1);
 
-    private static final AsyncBatchOptions OPTIONS =
-            AsyncBatchOptions.builder(100, Duration.ofHours(1)).build();
+    private static final AsyncBatchOptions OPTIONS = Jobs.batchesOf(100).build();
 
     private static final class Batches implements AsyncBatchFunction<Long, String> {
 
@@ -71,9 +70,7 @@ class RowGroupingITCase {
         RowGrouping<Long> grouping =
                 RowGrouping.<Long>builder().weigh(row -> row % 3).lengthBuckets(1).build();
         AsyncBatchOptions options =
-                AsyncBatchOptions.builder(100, Duration.ofHours(1))
-                        .batchTimeout(Duration.ofHours(1))
-                        .build();
+                Jobs.batchesOf(100).batchTimeout(Duration.ofSeconds(90)).build();
         assertThat(
                         Jobs.collect(
                                 AsyncDataStream.unorderedWaitBatch(

@@ -21,6 +21,20 @@ class PartedLimitTest {
     }
 
     @Test
+    void keepsThePartsOfThoseWhoHaveNothingToCallForUntilTheirGroupIsGone() {
+        limit.add("classify", 3);
+        limit.add("classify", 2);
+        limit.finish("classify");
+        assertThat(limit.limit()).isEqualTo(5);
+        limit.remove("classify", 2);
+        assertThat(limit.limit()).isEqualTo(1);
+        limit.add("classify", 2);
+        assertThat(limit.limit()).isEqualTo(2);
+        limit.finish("classify");
+        assertThat(limit.limit()).isEqualTo(1);
+    }
+
+    @Test
     void isNotTheSumOfGroupsThatHaveTheSameWhole() {
         limit.add("classify", 5);
         limit.add("embed", 4);

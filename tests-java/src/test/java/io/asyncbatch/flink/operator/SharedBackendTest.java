@@ -101,6 +101,39 @@ class SharedBackendTest {
         }
     }
 
+    /** Else a job's last subtasks would have fewer and fewer calls, for a backend that is idle. */
+    @ParameterizedTest
+    @EnumSource
+    void whoHasFinishedLeavesHisPartToOthers(OutputMode mode) throws Exception {
+        Settings settings = settings(mode, "finished", 4);
+        try (var goesOn = subtask(settings, 0, 2)) {
+            try (var finishes = subtask(settings, 1, 2)) {
+                finishes.rows(1).succeed(0).finish();
+            }
+            assertThat(goesOn.gauge("concurrencyLimit")).isEqualTo(4);
+            goesOn.rows(1, 2, 3, 4);
+            assertThat(open(goesOn)).isEqualTo(4);
+        }
+        try (var next = subtask(settings, 0, 2)) {
+            assertThat(next.gauge("concurrencyLimit")).as("of the next job").isEqualTo(2);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whoComesLetsOthersGo(OutputMode mode) throws Exception {
+        Settings settings = settings(mode, "comes", 2);
+        try (var first = subtask(settings, 0, 2)) {
+            row(first, 1);
+            row(first, 2);
+            assertThat(open(first)).isEqualTo(1);
+            try (var second = subtask(settings, 1, 2)) {
+                first.runMails();
+                assertThat(open(first)).as("calls, though none ended").isEqualTo(2);
+            }
+        }
+    }
+
     /** It is told that there is room, and others are not kept from it meanwhile. */
     @ParameterizedTest
     @EnumSource

@@ -46,7 +46,7 @@ class SidecarDrainTest {
                                                 .drainAtCheckpoint(drains)
                                                 .build(),
                                         new LongCodec()),
-                                TimeUnit.HOURS.toMillis(1),
+                                TimeUnit.MINUTES.toMillis(1),
                                 10,
                                 OutputMode.ORDERED),
                         LongSerializer.INSTANCE);

@@ -332,7 +332,7 @@ class SidecarJobITCase {
                                     server.options().sharedMemoryThreshold(1).build(),
                                     new LongCodec()),
                             1,
-                            TimeUnit.HOURS,
+                            TimeUnit.MINUTES,
                             100)
                     .returns(Types.LONG)
                     .sinkTo(new DiscardingSink<>());

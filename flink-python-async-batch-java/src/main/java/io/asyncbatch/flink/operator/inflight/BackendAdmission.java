@@ -207,6 +207,11 @@ public final class BackendAdmission implements CallAdmission {
         }
     }
 
+    @Override
+    public void endInput() {
+        lease.finish();
+    }
+
     /** Called by the thread of whoever has made room. */
     private void wake() {
         try {

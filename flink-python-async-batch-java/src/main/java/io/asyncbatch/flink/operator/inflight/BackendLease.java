@@ -39,6 +39,7 @@ public final class BackendLease implements AutoCloseable {
     @Nullable private final SharedBackends.Lease shared;
     private final Object group;
     private final int part;
+    private boolean hasPart;
     private boolean closed;
 
     /** What all who share a backend have to agree about; shown where they do not. */
@@ -66,6 +67,7 @@ public final class BackendLease implements AutoCloseable {
         this.shared = shared;
         this.group = group;
         this.part = part;
+        this.hasPart = part > 0;
     }
 
     /**
@@ -99,6 +101,7 @@ public final class BackendLease implements AutoCloseable {
                             subtask.getNumberOfParallelSubtasks(),
                             subtask.getIndexOfThisSubtask());
             shared.backend().parts().add(group, part);
+            shared.backend().control().limitChanged();
         }
         String name = "backend '" + overload.backend() + "'";
         return new BackendLease(name, shared.backend(), shared, group, part);
@@ -157,11 +160,19 @@ public final class BackendLease implements AutoCloseable {
         return shared != null;
     }
 
+    /** The subtask has made all its calls: others may make more. Idempotent. */
+    void finish() {
+        if (hasPart) {
+            hasPart = false;
+            backend.parts().finish(group);
+        }
+    }
+
     /** Gives it back. Idempotent. */
     @Override
     public void close() {
         if (!closed && shared != null) {
-            if (part > 0) {
+            if (hasPart) {
                 backend.parts().remove(group, part);
             }
             shared.close();

@@ -153,6 +153,11 @@ public final class BatchDispatcher<IN, OUT>
         listener.onSlotFree();
     }
 
+    /** The input ended, and everything has left. */
+    public void endInput() {
+        admission.endInput();
+    }
+
     /** Cancels all timers. Whatever is reported from now on is ignored. */
     public void close() {
         closed = true;

@@ -69,6 +69,9 @@ public interface CallAdmission extends AutoCloseable {
     /** Nothing waits to be called for. */
     void nothingWaits();
 
+    /** The input ended and all its calls did: nothing is asked for any more. */
+    void endInput();
+
     /** Why calls are refused. Whether the task is to fail for it is in the settings. */
     Exception refusal();
 
@@ -107,6 +110,9 @@ public interface CallAdmission extends AutoCloseable {
 
         @Override
         public void nothingWaits() {}
+
+        @Override
+        public void endInput() {}
 
         @Override
         public Exception refusal() {
