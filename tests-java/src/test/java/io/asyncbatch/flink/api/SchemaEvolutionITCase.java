@@ -1,8 +1,8 @@
 package io.asyncbatch.flink.api;
 
+import static io.asyncbatch.flink.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
-import static org.awaitility.Awaitility.await;
 
 import io.asyncbatch.flink.AsyncBatchFunction;
 import java.lang.reflect.Field;

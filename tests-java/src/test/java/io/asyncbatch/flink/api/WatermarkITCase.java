@@ -1,7 +1,7 @@
 package io.asyncbatch.flink.api;
 
+import static io.asyncbatch.flink.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.asyncbatch.flink.AsyncBatchFunction;
 import io.asyncbatch.flink.RichAsyncBatchFunction;

@@ -1,6 +1,6 @@
 package io.asyncbatch.flink.sidecar;
 
-import static io.asyncbatch.flink.sidecar.Patience.await;
+import static io.asyncbatch.flink.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.AsyncBatchOptions;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.asyncbatch.flink.Patience;
 import io.asyncbatch.flink.api.Jobs;
 import io.grpc.Metadata;
 import io.grpc.Status;

@@ -1,7 +1,7 @@
 package io.asyncbatch.flink.batchapi.client;
 
+import static io.asyncbatch.flink.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import java.io.BufferedReader;
 import java.io.IOException;

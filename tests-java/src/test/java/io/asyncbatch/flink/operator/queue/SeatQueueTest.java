@@ -2,6 +2,7 @@ package io.asyncbatch.flink.operator.queue;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.asyncbatch.flink.Patience;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.inflight.RowOutput;
 import io.asyncbatch.flink.operator.inflight.RowOutput.LetterInput;
@@ -11,7 +12,6 @@ import java.util.List;
 import org.apache.flink.streaming.api.operators.TimestampedCollector;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.MockOutput;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -24,7 +24,7 @@ class SeatQueueTest {
         SeatQueue<Object, Object> queue = new SeatQueue<>(OutputMode.UNORDERED);
         queue.seat("first", new StreamRecord<>("first"));
         WeakReference<Object> result = letOneLeave(queue);
-        Awaitility.await()
+        Patience.await()
                 .untilAsserted(
                         () -> {
                             System.gc();

@@ -3,12 +3,12 @@ package io.asyncbatch.flink.worker.process;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.Patience;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -63,7 +63,7 @@ class WorkerProcessTest {
     @Test
     void endsAFrozenProcess() throws Exception {
         WorkerProcess process = shell("kill -STOP $$");
-        Awaitility.await().until(() -> statusOf(process.pid()).startsWith("T"));
+        Patience.await().until(() -> statusOf(process.pid()).startsWith("T"));
         process.close();
         assertThat(process.isAlive()).isFalse();
     }
@@ -72,7 +72,7 @@ class WorkerProcessTest {
     void endsAProcessThatIgnoresSigterm() throws Exception {
         WorkerProcess process =
                 shell("trap '' TERM; echo ready; while true; do /bin/sleep 0.1; done");
-        Awaitility.await().until(() -> process.describeOutput().contains("ready"));
+        Patience.await().until(() -> process.describeOutput().contains("ready"));
         process.close();
         assertThat(process.isAlive()).isFalse();
     }
@@ -105,12 +105,12 @@ class WorkerProcessTest {
     }
 
     private static long childOf(WorkerProcess process) {
-        Awaitility.await().until(() -> process.describeOutput().contains("child "));
+        Patience.await().until(() -> process.describeOutput().contains("child "));
         return Long.parseLong(process.describeOutput().replaceFirst("(?s).*child ", ""));
     }
 
     private static void awaitEndOf(long pid) {
-        Awaitility.await()
+        Patience.await()
                 .until(() -> ProcessHandle.of(pid).isEmpty() || statusOf(pid).startsWith("Z"));
     }
 

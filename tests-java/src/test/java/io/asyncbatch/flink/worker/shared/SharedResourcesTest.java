@@ -3,6 +3,7 @@ package io.asyncbatch.flink.worker.shared;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.asyncbatch.flink.Patience;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +18,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -61,7 +61,7 @@ class SharedResourcesTest {
         users.shutdownNow();
         assertThat(resources.size()).isZero();
         assertThat(started).allSatisfy(resource -> assertThat(resource.closes).hasValue(1));
-        Awaitility.await().until(SharedResourcesTest::startThreads, List::isEmpty);
+        Patience.await().until(SharedResourcesTest::startThreads, List::isEmpty);
     }
 
     private static List<Thread> startThreads() {
@@ -103,7 +103,7 @@ class SharedResourcesTest {
         }
 
         private User awaitsTheStart() {
-            Awaitility.await()
+            Patience.await()
                     .until(() -> lease != null && thread.getState() == Thread.State.WAITING);
             return this;
         }
@@ -268,7 +268,7 @@ class SharedResourcesTest {
                         });
         Thread closer = new Thread(closing);
         closer.start();
-        Awaitility.await().until(() -> closer.getState() == Thread.State.WAITING);
+        Patience.await().until(() -> closer.getState() == Thread.State.WAITING);
         mayStart.countDown();
         assertThat(closing.get()).isTrue();
         assertThat(started).hasSize(1);
@@ -287,7 +287,7 @@ class SharedResourcesTest {
                         });
         old.closing.await();
         User second = new User(retire -> new Resource(retire, open()));
-        Awaitility.await().until(() -> second.thread.getState() == Thread.State.WAITING);
+        Patience.await().until(() -> second.thread.getState() == Thread.State.WAITING);
         assertThat(second.lease).isNull();
         assertThat(started).hasSize(1);
         mayClose.countDown();

@@ -1,15 +1,15 @@
-package io.asyncbatch.flink.sidecar;
+package io.asyncbatch.flink;
 
 import java.time.Duration;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 
 /** Waits for as long as a machine may need that has much else to do. */
-final class Patience {
+public final class Patience {
 
     private Patience() {}
 
-    static ConditionFactory await() {
+    public static ConditionFactory await() {
         return Awaitility.await().atMost(Duration.ofSeconds(60));
     }
 }
