@@ -219,6 +219,10 @@ class SavepointITCase {
         }
         StreamExecutionEnvironment env = Jobs.environment(configuration);
         env.enableCheckpointing(checkpointMillis);
+        // Without a pause the first checkpoint is not one interval away: Flink starts its timer
+        // again
+        // when all tasks run, and that waits for the pause alone.
+        env.getCheckpointConfig().setMinPauseBetweenCheckpoints(checkpointMillis);
         env.setParallelism(parallelism);
         DataStream<Long> rows = GatedRows.source(env, ROWS);
         ordering.apply(parallelism == 1 ? rows : rows.rebalance(), new HeldCalls(), how)
