@@ -121,7 +121,7 @@ class FunctionWorker:
         if header.kind in (async_batch_pb2.INVOKE, async_batch_pb2.TIMEOUT):
             self._on_batch(header, read)
         elif header.kind == async_batch_pb2.CANCEL:
-            self._cancel_batches_of(header.caller)
+            self._cancel(header)
         elif header.kind == async_batch_pb2.SHUTDOWN:
             self.end(in_order=True)
         else:
@@ -204,10 +204,14 @@ class FunctionWorker:
         if invocation.is_done() and self._invocations.get(key) is invocation:
             del self._invocations[key]
 
-    def _cancel_batches_of(self, caller: int) -> None:
-        for (of_caller, _, _), invocation in self._invocations.items():
-            if of_caller == caller:
+    def _cancel(self, header: Any) -> None:
+        """Cancels one batch, or all of a caller that has left."""
+        for key, invocation in self._invocations.items():
+            if header.batch_id == 0 and key[0] == header.caller:
                 invocation.cancel()
+        one = self._invocations.get((header.caller, header.batch_id, header.attempt))
+        if one is not None:
+            one.cancel()
 
     async def _cancel_batches(self) -> None:
         for invocation in self._invocations.values():

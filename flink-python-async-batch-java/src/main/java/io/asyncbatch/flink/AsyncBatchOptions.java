@@ -41,6 +41,7 @@ public final class AsyncBatchOptions implements Serializable {
     private final String backend;
     private final CircuitBreakerOptions circuitBreaker;
     private final RetryBudgetOptions retryBudget;
+    private final HedgingOptions hedging;
 
     private AsyncBatchOptions(Builder builder) {
         batchSize = builder.batchSize;
@@ -58,6 +59,7 @@ public final class AsyncBatchOptions implements Serializable {
         backend = builder.backend;
         circuitBreaker = builder.circuitBreaker;
         retryBudget = builder.retryBudget;
+        hedging = builder.hedging;
     }
 
     /**
@@ -135,6 +137,10 @@ public final class AsyncBatchOptions implements Serializable {
         return Optional.ofNullable(retryBudget);
     }
 
+    public Optional<HedgingOptions> getHedging() {
+        return Optional.ofNullable(hedging);
+    }
+
     /** Collects options. Not thread-safe. */
     public static final class Builder {
 
@@ -153,6 +159,7 @@ public final class AsyncBatchOptions implements Serializable {
         private String backend;
         private CircuitBreakerOptions circuitBreaker;
         private RetryBudgetOptions retryBudget;
+        private HedgingOptions hedging;
 
         private Builder(int batchSize, Duration timeout) {
             this.batchSize = (int) requirePositive("batchSize", batchSize);
@@ -275,6 +282,16 @@ public final class AsyncBatchOptions implements Serializable {
         /** Bounds how many calls are repeated. By default only the retry strategy does. */
         public Builder retryBudget(RetryBudgetOptions value) {
             retryBudget = Objects.requireNonNull(value, "retryBudget");
+            return this;
+        }
+
+        /**
+         * Calls for a batch for a second time, while its first call goes on, when that takes longer
+         * than most calls do. The first result counts. Needs a {@link #retryBudget}, and a function
+         * that is <b>idempotent</b>: it is called twice for the same rows. By default no batch is.
+         */
+        public Builder hedging(HedgingOptions value) {
+            hedging = Objects.requireNonNull(value, "hedging");
             return this;
         }
 

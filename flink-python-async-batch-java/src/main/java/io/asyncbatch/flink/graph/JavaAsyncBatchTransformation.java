@@ -145,7 +145,8 @@ public final class JavaAsyncBatchTransformation {
                         options.getConcurrency().orElse(null),
                         options.getBackend().orElse(null),
                         options.getCircuitBreaker().orElse(null),
-                        options.getRetryBudget().orElse(null)));
+                        options.getRetryBudget().orElse(null),
+                        options.getHedging().orElse(null)));
     }
 
     private static <IN> RowWeigher<IN> weigher(

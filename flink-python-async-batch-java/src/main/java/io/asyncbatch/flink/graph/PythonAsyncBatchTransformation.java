@@ -4,6 +4,7 @@ import io.asyncbatch.flink.CircuitBreakerOptions;
 import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.DeadLetters;
 import io.asyncbatch.flink.GpuResources;
+import io.asyncbatch.flink.HedgingOptions;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.RowGrouping;
@@ -77,6 +78,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     @Nullable private String backend;
     @Nullable private CircuitBreakerOptions circuitBreaker;
     @Nullable private RetryBudgetOptions retryBudget;
+    @Nullable private HedgingOptions hedging;
     @Nullable private RowGrouping<Row> grouping;
 
     private PythonAsyncBatchTransformation(DataStream<IN> input, TypeInformation<OUT> outputType) {
@@ -342,6 +344,20 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
     }
 
     /**
+     * Not called where no batch is called for a second time while its first call goes on.
+     *
+     * @param percentile share of the last calls that were quicker than what is called for again
+     * @param minDelayMillis no second call before this
+     * @param leastCalls no second call before so many calls have ended
+     */
+    public PythonAsyncBatchTransformation<IN, OUT> hedging(
+            double percentile, long minDelayMillis, int leastCalls) {
+        this.hedging =
+                new HedgingOptions(percentile, Duration.ofMillis(minDelayMillis), leastCalls);
+        return this;
+    }
+
+    /**
      * The function takes columns of rows, and its results become columns of theirs. Not called
      * where inputs and results stand for themselves.
      */
@@ -377,7 +393,8 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         maxBytesInFlight,
                         false,
                         failureHandling(),
-                        new OverloadSettings(concurrency, backend, circuitBreaker, retryBudget));
+                        new OverloadSettings(
+                                concurrency, backend, circuitBreaker, retryBudget, hedging));
         SingleOutputStreamOperator<OUT> results =
                 input.transform(
                         name,

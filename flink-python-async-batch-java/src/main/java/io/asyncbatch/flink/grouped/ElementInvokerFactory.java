@@ -58,6 +58,11 @@ public final class ElementInvokerFactory<E, OUT> implements BatchInvokerFactory<
         }
 
         @Override
+        public void cancel(long batchId, int attempt) {
+            invoker.cancel(batchId, attempt);
+        }
+
+        @Override
         public CompletionStage<Void> ready() {
             return invoker.ready();
         }

@@ -44,6 +44,15 @@ public interface BatchInvoker<IN, OUT> extends AutoCloseable {
     CompletionStage<BatchOutcome<OUT>> timeout(BatchRequest<IN> request);
 
     /**
+     * Cancels an invocation, where that can be done: nobody waits for it any more. The stage that
+     * {@link #invoke} returned for it may or may not complete. Does nothing if it has ended.
+     *
+     * @param batchId of its request
+     * @param attempt of its request
+     */
+    default void cancel(long batchId, int attempt) {}
+
+    /**
      * Asked after a {@link BatchOutcome.WorkerLost}: completed, by any thread, when batches may be
      * handed over again. Stays incomplete where that will not come; the invoker then fails the
      * task.

@@ -208,6 +208,28 @@ public final class BackendControl {
             return permit;
         }
 
+        /**
+         * Takes the right to a second call for rows whose first one goes on, as a retry and only
+         * from what nobody waits for, while the circuit breaker is closed. Who gets none does not
+         * wait for it.
+         *
+         * @param rows rows of the call, at least 1
+         * @param bytes what they weigh
+         * @return null if no such call may begin now, or retries are not bounded at all
+         */
+        @Nullable
+        public Permit tryHedge(int rows, long bytes, long nowNanos) {
+            synchronized (BackendControl.this) {
+                boolean isFull = inFlight + waiting.size() >= Math.min(limit.limit(), most);
+                if (isFull || isPaused(nowNanos) || state() != CircuitBreaker.State.CLOSED) {
+                    return null;
+                }
+                return budget != null && budget.tryRetry(nowNanos)
+                        ? begin(rows, bytes, nowNanos)
+                        : null;
+            }
+        }
+
         private Permit begin(int rows, long bytes, long nowNanos) {
             long began = nowNanos;
             if (breaker != null) {

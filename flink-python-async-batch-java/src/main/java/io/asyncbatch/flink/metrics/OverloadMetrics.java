@@ -17,6 +17,10 @@ public final class OverloadMetrics {
     private final Counter callsDropped;
     private final Counter retriesHeldByBudget;
     private final Counter circuitBreakerOpened;
+    private final Counter hedgesSent;
+    private final Counter hedgesWon;
+    private final Counter hedgesDropped;
+    private final Counter hedgesRefused;
 
     /**
      * All suppliers are read by the reporters' threads.
@@ -40,6 +44,10 @@ public final class OverloadMetrics {
         callsDropped = group.counter("callsDropped");
         retriesHeldByBudget = group.counter("retriesHeldByBudget");
         circuitBreakerOpened = group.counter("circuitBreakerOpened");
+        hedgesSent = group.counter("hedgesSent");
+        hedgesWon = group.counter("hedgesWon");
+        hedgesDropped = group.counter("hedgesDropped");
+        hedgesRefused = group.counter("hedgesRefused");
     }
 
     private static void gauge(MetricGroup group, String name, IntSupplier value) {
@@ -64,5 +72,25 @@ public final class OverloadMetrics {
 
     public void circuitBreakerOpened() {
         circuitBreakerOpened.inc();
+    }
+
+    /** A second call for rows was made while their first one went on. */
+    public void hedgeSent() {
+        hedgesSent.inc();
+    }
+
+    /** The second call had results before the first one. */
+    public void hedgeWon() {
+        hedgesWon.inc();
+    }
+
+    /** The first call, or the deadline, was faster than the second call. */
+    public void hedgeDropped() {
+        hedgesDropped.inc();
+    }
+
+    /** It was time for a second call, and there was no permit or no budget for it. */
+    public void hedgeRefused() {
+        hedgesRefused.inc();
     }
 }

@@ -75,7 +75,7 @@ public record BatchSettings(
                     "latency_target must be positive, got " + latencyTargetMillis + " ms");
         }
         Objects.requireNonNull(failureHandling, "failure handling");
-        overload.requireFits(capacity, failureHandling);
+        overload.requireFits(capacity, timeoutMillis, failureHandling);
         if (maxBytesInFlight < maxBatchBytes) {
             throw new IllegalArgumentException(
                     "max_bytes_in_flight must be at least max_batch_bytes="

@@ -77,6 +77,24 @@ final class AwaitedBatches<OUT> {
     }
 
     /**
+     * Nobody waits for an invocation any more: what is answered to it means nothing, and its stage
+     * does not complete.
+     *
+     * @return what Python is told; null if it was answered
+     */
+    @Nullable
+    FrameHeader cancelled(long batchId, int attempt) {
+        if (awaited.remove(new Key(batchId, attempt, FrameKind.INVOKE)) == null) {
+            return null;
+        }
+        return FrameHeader.newBuilder()
+                .setKind(FrameKind.CANCEL)
+                .setBatchId(batchId)
+                .setAttempt(attempt)
+                .build();
+    }
+
+    /**
      * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
      * @param results decodes the results of a {@code PART} or {@code RESULT} that is still awaited;

@@ -84,6 +84,14 @@ final class BatchExchange<IN, OUT> implements AutoCloseable {
         return outcome;
     }
 
+    /** Has the worker cancel an invocation that it has not answered. */
+    void cancel(long batchId, int attempt, BatchChannel channel) {
+        FrameHeader cancel = awaited.cancelled(batchId, attempt);
+        if (cancel != null) {
+            transport.cancel(cancel, channel);
+        }
+    }
+
     /**
      * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *

@@ -7,6 +7,7 @@ import io.asyncbatch.flink.arrow.RecordBatchWriter;
 import io.asyncbatch.flink.arrow.SharedRegions;
 import io.asyncbatch.flink.arrow.SharedRegions.Region;
 import io.asyncbatch.flink.proto.FrameHeader;
+import io.asyncbatch.flink.proto.FrameKind;
 import io.asyncbatch.flink.proto.SharedBody;
 import io.asyncbatch.flink.worker.channel.BatchChannel;
 import java.io.IOException;
@@ -95,6 +96,28 @@ final class BatchSender<IN> implements AutoCloseable {
         }
         // Its first one may have been what others wait behind.
         sendWaiting();
+    }
+
+    /**
+     * Forgets an invocation that waits for memory.
+     *
+     * @param cancel names the batch, its attempt and its caller
+     * @return false if it does not wait
+     */
+    boolean withdraw(FrameHeader cancel) {
+        boolean waited;
+        synchronized (this) {
+            waited = unsent.removeIf(batch -> isInvocation(batch.header(), cancel));
+        }
+        sendWaiting();
+        return waited;
+    }
+
+    private static boolean isInvocation(FrameHeader header, FrameHeader named) {
+        return header.getKind() == FrameKind.INVOKE
+                && header.getBatchId() == named.getBatchId()
+                && header.getAttempt() == named.getAttempt()
+                && header.getCaller() == named.getCaller();
     }
 
     /**

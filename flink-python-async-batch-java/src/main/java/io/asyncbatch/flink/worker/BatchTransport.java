@@ -75,6 +75,17 @@ final class BatchTransport<IN, OUT> implements AutoCloseable {
     }
 
     /**
+     * Has the worker cancel a batch, unless it still waits to be sent and never will be then.
+     *
+     * @param cancel names the batch, its attempt and its caller
+     */
+    void cancel(FrameHeader cancel, BatchChannel channel) {
+        if (!sender.withdraw(cancel)) {
+            channel.send(cancel);
+        }
+    }
+
+    /**
      * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *
      * @param body read before this returns

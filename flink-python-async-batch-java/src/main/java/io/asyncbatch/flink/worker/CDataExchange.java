@@ -107,6 +107,14 @@ final class CDataExchange<IN, OUT> implements AutoCloseable {
         return outcome;
     }
 
+    /** Has Python cancel an invocation that it has not answered. */
+    void cancel(long batchId, int attempt, LoopPort port) {
+        FrameHeader cancel = awaited.cancelled(batchId, attempt);
+        if (cancel != null) {
+            port.submit(cancel, null);
+        }
+    }
+
     /**
      * Takes a {@code PART}, {@code RESULT}, {@code RETRY} or {@code FAILURE} of a batch.
      *

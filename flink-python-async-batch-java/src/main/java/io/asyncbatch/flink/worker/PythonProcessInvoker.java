@@ -96,6 +96,11 @@ public final class PythonProcessInvoker<IN, OUT> implements ReplaceableInvoker<I
     }
 
     @Override
+    public void cancel(long batchId, int attempt) {
+        exchange.cancel(batchId, attempt, worker.channel());
+    }
+
+    @Override
     public void kill(String why) {
         worker.kill(why);
     }

@@ -93,6 +93,11 @@ public final class PythonThreadInvoker<IN, OUT> implements BatchInvoker<IN, OUT>
         return exchange.send(FrameKind.TIMEOUT, request, python.port());
     }
 
+    @Override
+    public void cancel(long batchId, int attempt) {
+        exchange.cancel(batchId, attempt, python.port());
+    }
+
     private final class AnswerListener implements PythonThread.Listener {
 
         private final InvokerContext context;

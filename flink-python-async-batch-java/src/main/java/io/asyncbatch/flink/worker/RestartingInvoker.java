@@ -108,6 +108,14 @@ final class RestartingInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     }
 
     @Override
+    public void cancel(long batchId, int attempt) {
+        WorkerLife<IN, OUT> worker = current;
+        if (worker.giveUp(batchId)) {
+            worker.invoker().cancel(batchId, attempt);
+        }
+    }
+
+    @Override
     public synchronized CompletionStage<Void> ready() {
         return ready;
     }

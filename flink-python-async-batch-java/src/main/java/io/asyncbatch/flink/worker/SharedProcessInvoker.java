@@ -96,6 +96,11 @@ public final class SharedProcessInvoker<IN, OUT> implements BatchInvoker<IN, OUT
     }
 
     @Override
+    public void cancel(long batchId, int attempt) {
+        caller.cancel(batchId, attempt);
+    }
+
+    @Override
     public void close() throws Exception {
         ThoroughClose.closeAll(caller, lease, UserClassLoader::release);
     }

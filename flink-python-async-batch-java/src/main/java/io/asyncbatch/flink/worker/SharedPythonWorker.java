@@ -190,6 +190,14 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
             return outcome;
         }
 
+        /** Has the worker cancel an invocation that it has not answered. */
+        void cancel(long batchId, int attempt) {
+            FrameHeader cancel = awaited.cancelled(batchId, attempt);
+            if (cancel != null) {
+                transport.cancel(cancel.toBuilder().setCaller(number).build(), worker.channel());
+            }
+        }
+
         /** Leaves the worker: batches that it still has are cancelled. Idempotent. */
         @Override
         public void close() {

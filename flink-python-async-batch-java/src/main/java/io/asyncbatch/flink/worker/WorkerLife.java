@@ -76,6 +76,15 @@ final class WorkerLife<IN, OUT> implements InvokerContext, AutoCloseable {
         return reported;
     }
 
+    /**
+     * Nobody waits for a batch any more, whose stage may not complete.
+     *
+     * @return whether the worker still has it
+     */
+    synchronized boolean giveUp(long batchId) {
+        return batches.remove(batchId);
+    }
+
     private synchronized void answered(long batchId) {
         hasAnswered = true;
         if (death == null) {

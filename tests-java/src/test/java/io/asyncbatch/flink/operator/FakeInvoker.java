@@ -100,6 +100,10 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
 
     final List<Call> invocations = new ArrayList<>();
     final List<Call> timeouts = new ArrayList<>();
+
+    /** Ids of invocations that nobody waits for any more. */
+    final List<Long> cancelled = new ArrayList<>();
+
     final Function<IN, OUT> compute;
     InvokerContext context;
     Exception failureOfOpen;
@@ -156,9 +160,18 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     }
 
     private boolean isGivenUp(Call call) {
+        return cancelled.contains(call.request.batchId()) || isTimedOut(call);
+    }
+
+    private boolean isTimedOut(Call call) {
         return timeouts.stream()
                 .filter(later -> later.order > call.order)
                 .anyMatch(later -> later.inputs().containsAll(call.inputs()));
+    }
+
+    @Override
+    public void cancel(long batchId, int attempt) {
+        cancelled.add(batchId);
     }
 
     @Override

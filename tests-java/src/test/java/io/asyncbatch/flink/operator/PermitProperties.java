@@ -4,13 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
 import io.asyncbatch.flink.Concurrency;
+import io.asyncbatch.flink.HedgingOptions;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import net.jqwik.api.Arbitraries;
@@ -31,6 +34,7 @@ class PermitProperties {
     enum StepKind {
         ROW,
         SUCCEED,
+        YIELD,
         RETRY,
         OVERLOAD,
         SAY_WHEN,
@@ -53,6 +57,10 @@ class PermitProperties {
         private final Settings settings;
         private final int most;
         private final List<Integer> left = new ArrayList<>();
+
+        /** What calls have given early, by its place in them. */
+        private final Map<FakeInvoker<Integer, Integer>.Call, Integer> yielded = new HashMap<>();
+
         private OperatorRig<Integer> rig;
         private int lastRow;
 
@@ -68,7 +76,8 @@ class PermitProperties {
                     int row = ++lastRow;
                     rig.whileYielding(() -> rig.rows(row), () -> rig.timers.advance(1));
                 }
-                case SUCCEED -> open(step).ifPresent(call -> call.succeed());
+                case SUCCEED -> open(step).ifPresent(this::succeed);
+                case YIELD -> yieldOne(step);
                 case RETRY -> open(step).ifPresent(call -> call.retry(step.choice() % 20));
                 case OVERLOAD ->
                         report(step, BatchOutcome.retry(new Overload.Busy(), step.choice() % 20));
@@ -107,6 +116,24 @@ class PermitProperties {
             return open.isEmpty()
                     ? Optional.empty()
                     : Optional.of(open.get(step.choice() % open.size()));
+        }
+
+        private void yieldOne(Step step) {
+            open(step)
+                    .filter(call -> call.inputs().size() == 2 && !yielded.containsKey(call))
+                    .ifPresent(
+                            call -> {
+                                yielded.put(call, step.choice() % 2);
+                                call.yieldRows(step.choice() % 2);
+                            });
+        }
+
+        private void succeed(FakeInvoker<Integer, Integer>.Call call) {
+            List<Integer> rest = new ArrayList<>(call.results());
+            if (yielded.containsKey(call)) {
+                rest.remove((int) yielded.get(call));
+            }
+            call.succeed(rest);
         }
 
         private void report(Step step, BatchOutcome<Integer> outcome) {
@@ -151,7 +178,7 @@ class PermitProperties {
                         rig.invoker.invocations.stream()
                                 .filter(FakeInvoker.Call::isOpen)
                                 .findFirst()
-                                .ifPresent(call -> call.succeed());
+                                .ifPresent(this::succeed);
                         answerTimeouts();
                         rig.timers.advance(10);
                     });
@@ -177,6 +204,7 @@ class PermitProperties {
             @ForAll("concurrencies") Concurrency concurrency,
             @ForAll("policies") Optional<WhenOpen> whenOpen,
             @ForAll boolean budget,
+            @ForAll boolean hedging,
             @ForAll boolean isolate,
             @ForAll("timeouts") long timeout,
             @ForAll("steps") List<Step> steps)
@@ -190,8 +218,11 @@ class PermitProperties {
                         .onFailure(OnFailure.DEAD_LETTER)
                         .concurrency(concurrency);
         whenOpen.ifPresent(policy -> settings.circuitBreaker(Overload.breaker(policy)));
-        if (budget) {
-            settings.retryBudget(new RetryBudgetOptions(0.1, 1));
+        if (budget || hedging) {
+            settings.retryBudget(new RetryBudgetOptions(hedging ? 1 : 0.1, 1));
+        }
+        if (hedging && concurrency.getMost().orElse(CAPACITY) > 1) {
+            settings.hedging(new HedgingOptions(0.5, Duration.ofMillis(1), 1));
         }
         if (isolate) {
             settings.isolating();
@@ -232,6 +263,7 @@ class PermitProperties {
                 Arbitraries.frequencyOf(
                         Tuple.of(14, Arbitraries.just(StepKind.ROW)),
                         Tuple.of(6, Arbitraries.just(StepKind.SUCCEED)),
+                        Tuple.of(1, Arbitraries.just(StepKind.YIELD)),
                         Tuple.of(3, Arbitraries.just(StepKind.RETRY)),
                         Tuple.of(3, Arbitraries.just(StepKind.OVERLOAD)),
                         Tuple.of(1, Arbitraries.just(StepKind.SAY_WHEN)),

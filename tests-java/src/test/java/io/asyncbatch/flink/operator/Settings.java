@@ -2,6 +2,7 @@ package io.asyncbatch.flink.operator;
 
 import io.asyncbatch.flink.CircuitBreakerOptions;
 import io.asyncbatch.flink.Concurrency;
+import io.asyncbatch.flink.HedgingOptions;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
@@ -28,6 +29,7 @@ final class Settings {
     private String backend;
     private CircuitBreakerOptions circuitBreaker;
     private RetryBudgetOptions retryBudget;
+    private HedgingOptions hedging;
 
     private Settings(OutputMode mode) {
         this.mode = mode;
@@ -130,6 +132,11 @@ final class Settings {
         return this;
     }
 
+    Settings hedging(HedgingOptions value) {
+        hedging = value;
+        return this;
+    }
+
     BatchSettings build() {
         return new BatchSettings(
                 mode,
@@ -143,6 +150,6 @@ final class Settings {
                 maxBytesInFlight,
                 drainAtCheckpoint,
                 new FailureHandling(onFailure, isolate, suspectAfter),
-                new OverloadSettings(concurrency, backend, circuitBreaker, retryBudget));
+                new OverloadSettings(concurrency, backend, circuitBreaker, retryBudget, hedging));
     }
 }

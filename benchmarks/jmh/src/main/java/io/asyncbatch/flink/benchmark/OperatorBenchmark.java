@@ -83,7 +83,8 @@ public class OperatorBenchmark {
                     concurrency,
                     null,
                     CircuitBreakerOptions.defaults(),
-                    RetryBudgetOptions.defaults());
+                    RetryBudgetOptions.defaults(),
+                    null);
         }
     }
 

@@ -150,9 +150,12 @@ public final class BackendAdmission implements CallAdmission {
     @Override
     public void ended(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome, long nanos) {
         Permit permit = batch.releasePermit();
-        if (permit == null) {
-            return;
+        if (permit != null) {
+            end(permit, outcome, nanos);
         }
+    }
+
+    private void end(Permit permit, @Nullable BatchOutcome<?> outcome, long nanos) {
         long ended = nanos + lease.backend().zeroNanos();
         switch (OverloadSigns.of(outcome)) {
             case SUCCESS -> learn(permit.succeed(ended));
@@ -175,6 +178,37 @@ public final class BackendAdmission implements CallAdmission {
         if (permit != null) {
             permit.ignore(now());
         }
+    }
+
+    // --------------------------------------------------------------- hedging
+
+    @Override
+    @Nullable
+    public Permit tryHedge(Batch<?, ?> batch, int rows) {
+        Permit permit = caller.tryHedge(rows, batch.bytes() * rows / batch.size(), now());
+        if (permit == null) {
+            metrics.hedgeRefused();
+        } else {
+            metrics.hedgeSent();
+        }
+        return permit;
+    }
+
+    @Override
+    public void hedgeWon(Batch<?, ?> batch) {
+        metrics.hedgeWon();
+        ignored(batch);
+    }
+
+    @Override
+    public void hedgeDropped(Permit hedge) {
+        metrics.hedgeDropped();
+        hedge.ignore(now());
+    }
+
+    @Override
+    public void hedgeFailed(Permit hedge, @Nullable BatchOutcome<?> outcome, long nanos) {
+        end(hedge, outcome, nanos);
     }
 
     private void drop(Permit permit, long nanos, long retryAfterNanos) {

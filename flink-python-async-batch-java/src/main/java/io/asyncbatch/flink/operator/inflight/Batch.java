@@ -374,6 +374,19 @@ public final class Batch<IN, OUT> {
         return right;
     }
 
+    /**
+     * Another call for the same rows takes the place of the one that is under way, whose right was
+     * released.
+     */
+    void goOnWith(BatchRequest<IN> call, Permit right) {
+        if (state != State.IN_FLIGHT || permit != null) {
+            throw new IllegalStateException(
+                    "a call is replaced while it is under way, not " + state);
+        }
+        calls.replaceCurrent(call);
+        permit = right;
+    }
+
     /** A call for rows of the batch begins now, by the monotonic clock. */
     void callBegan(long nanos) {
         callBeganNanos = nanos;

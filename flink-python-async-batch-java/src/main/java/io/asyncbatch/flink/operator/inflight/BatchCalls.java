@@ -60,6 +60,11 @@ final class BatchCalls<IN> {
         return request == other;
     }
 
+    /** Another call for the rows of the one that is under way is that from now on. */
+    void replaceCurrent(BatchRequest<IN> call) {
+        request = call;
+    }
+
     /** The first call, for all rows. */
     BatchRequest<IN> callForAll(long batchId) {
         request = new BatchRequest<>(batchId, 1, rows.values());

@@ -35,7 +35,9 @@ import org.slf4j.LoggerFactory;
  */
 @Internal
 public final class BatchDispatcher<IN, OUT>
-        implements InvokerCalls.Reports<IN, OUT>, PendingCalls.Maker<IN, OUT> {
+        implements InvokerCalls.Reports<IN, OUT>,
+                PendingCalls.Maker<IN, OUT>,
+                Hedges.Maker<IN, OUT> {
 
     /**
      * How long a timeout handler may take after the deadline. It only has to substitute results, so
@@ -56,6 +58,7 @@ public final class BatchDispatcher<IN, OUT>
     private final CallGate<IN, OUT> gate;
     private final CallAdmission admission;
     private final PendingCalls<IN, OUT> pending;
+    private final Hedges<IN, OUT> hedges;
 
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
     private long lastBatchId;
@@ -83,6 +86,14 @@ public final class BatchDispatcher<IN, OUT>
         this.gate = new CallGate<>(settings.failureHandling().suspectAfter());
         this.admission = admission;
         this.pending = new PendingCalls<>(gate, slots, admission, this::isIdle, this);
+        this.hedges =
+                new Hedges<>(
+                        settings.overload().hedging(),
+                        settings.timeoutMillis(),
+                        admission,
+                        gate::isOpenToAll,
+                        timeService,
+                        this);
         admission.start(this::makeCalls);
     }
 
@@ -162,6 +173,7 @@ public final class BatchDispatcher<IN, OUT>
     public void close() {
         closed = true;
         invoked.forEach(Batch::cancelTimers);
+        hedges.close();
         invoked.forEach(admission::ignored);
         invoked.clear();
         pending.close();
@@ -192,6 +204,22 @@ public final class BatchDispatcher<IN, OUT>
             return;
         }
         batch.callBegan(nanoTime());
+        hedges.began(batch, request);
+        call(batch, request);
+    }
+
+    @Override
+    public BatchRequest<IN> second(BatchRequest<IN> first) {
+        return new BatchRequest<>(++lastBatchId, first.attempt(), first.inputs());
+    }
+
+    @Override
+    public void giveUp(BatchRequest<IN> call) {
+        calls.cancel(call);
+    }
+
+    @Override
+    public void call(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
         try {
             calls.invoke(batch, request);
         } catch (Exception invokerFailure) {
@@ -210,22 +238,25 @@ public final class BatchDispatcher<IN, OUT>
         if (closed) {
             return;
         }
-        if (!batch.acceptsInvocation(request)) {
+        if (!isWaitedFor(batch, request)) {
             if (!(outcome instanceof BatchOutcome.WorkerLost)) {
                 metrics.lateResultDropped();
             }
             return;
         }
+        long callNanos = nanoTime() - batch.callBeganNanos();
+        BatchOutcome<OUT> told = tell(outcome);
+        if (!hedges.decides(batch, request, told, failure, reportedNanos)) {
+            return;
+        }
         gate.ended(batch);
-        if (outcome instanceof BatchOutcome.WorkerLost<OUT> lost) {
+        if (told instanceof BatchOutcome.WorkerLost<OUT> lost) {
             admission.ignored(batch);
             onWorkerLost(batch, request, lost);
             return;
         }
-        long callNanos = nanoTime() - batch.callBeganNanos();
         metrics.callEnded(callNanos);
         listener.onCallEnded(callNanos);
-        BatchOutcome<OUT> told = tell(outcome);
         admission.ended(batch, told, reportedNanos);
         if (!(told instanceof BatchOutcome.Success)
                 && failure == null
@@ -247,6 +278,10 @@ public final class BatchDispatcher<IN, OUT>
         } else {
             goOnIf(settlement.settle(batch, request, FailureKind.EXCEPTION, told, failure), batch);
         }
+    }
+
+    private boolean isWaitedFor(Batch<IN, OUT> batch, BatchRequest<IN> request) {
+        return batch.acceptsInvocation(request) || hedges.isSecond(batch, request);
     }
 
     private void onRetry(Batch<IN, OUT> batch, BatchRequest<IN> failed) throws Exception {
@@ -275,6 +310,7 @@ public final class BatchDispatcher<IN, OUT>
             return;
         }
         metrics.batchTimedOut();
+        hedges.timedOut(batch);
         admission.timedOut(batch);
         askTimeoutHandler(batch, request);
         makeCalls();
@@ -414,10 +450,11 @@ public final class BatchDispatcher<IN, OUT>
         if (closed) {
             return;
         }
-        if (!batch.acceptsInvocation(request)) {
+        if (!isWaitedFor(batch, request)) {
             metrics.lateResultDropped();
             return;
         }
+        hedges.givesRows(batch, request);
         if (settlement.settleRows(batch, request, rows, results, failures)) {
             if (batch.allSettled()) {
                 admission.ended(batch, BatchOutcome.success(List.of()), nanoTime());

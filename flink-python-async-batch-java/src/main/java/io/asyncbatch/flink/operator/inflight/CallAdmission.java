@@ -1,6 +1,7 @@
 package io.asyncbatch.flink.operator.inflight;
 
 import io.asyncbatch.flink.invoker.BatchOutcome;
+import io.asyncbatch.flink.limit.Permit;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.function.ThrowingRunnable;
@@ -66,6 +67,32 @@ public interface CallAdmission extends AutoCloseable {
     /** The batch's call ended in a way that says nothing about what it calls. */
     void ignored(Batch<?, ?> batch);
 
+    /**
+     * Asks for the right to call once more for rows of the batch while their call goes on. It waits
+     * for nothing, and takes nothing that somebody waits for.
+     *
+     * @return to be ended by one of the three below; null if there is none now
+     */
+    @Nullable
+    Permit tryHedge(Batch<?, ?> batch, int rows);
+
+    /**
+     * The second call has the batch's results, or some of them: the one that was under way before
+     * is given up, and the right to the second is to become the batch's.
+     */
+    void hedgeWon(Batch<?, ?> batch);
+
+    /** The second call is given up. */
+    void hedgeDropped(Permit hedge);
+
+    /**
+     * The second call ended without results, while the batch's call goes on.
+     *
+     * @param outcome not {@link BatchOutcome.Deferred}
+     * @param nanos when it ended, by the monotonic clock
+     */
+    void hedgeFailed(Permit hedge, @Nullable BatchOutcome<?> outcome, long nanos);
+
     /** Nothing waits to be called for. */
     void nothingWaits();
 
@@ -107,6 +134,31 @@ public interface CallAdmission extends AutoCloseable {
 
         @Override
         public void ignored(Batch<?, ?> batch) {}
+
+        @Override
+        @Nullable
+        public Permit tryHedge(Batch<?, ?> batch, int rows) {
+            return null;
+        }
+
+        @Override
+        public void hedgeWon(Batch<?, ?> batch) {
+            throw noHedge();
+        }
+
+        @Override
+        public void hedgeDropped(Permit hedge) {
+            throw noHedge();
+        }
+
+        @Override
+        public void hedgeFailed(Permit hedge, @Nullable BatchOutcome<?> outcome, long nanos) {
+            throw noHedge();
+        }
+
+        private static IllegalStateException noHedge() {
+            return new IllegalStateException("no call is hedged");
+        }
 
         @Override
         public void nothingWaits() {}

@@ -115,6 +115,11 @@ final class InvokerCalls<IN, OUT> {
                                         request.batchId()));
     }
 
+    /** What the call yields is not waited for any more. */
+    void cancel(BatchRequest<IN> request) {
+        invoker.cancel(request.batchId(), request.attempt());
+    }
+
     /** Asks to be told, after a worker was lost, when there is one. */
     void awaitWorker() {
         invoker.ready().thenRun(() -> mail(reports::onWorkerReady, "worker is ready"));

@@ -81,6 +81,11 @@ public final class JoiningInvokerFactory<I, O> implements BatchInvokerFactory<Ro
         }
 
         @Override
+        public void cancel(long batchId, int attempt) {
+            invoker.cancel(batchId, attempt);
+        }
+
+        @Override
         public CompletionStage<Void> ready() {
             return invoker.ready();
         }
