@@ -13,6 +13,7 @@ from pyflink_async_batch import (
     AsyncBatchFunction,
     CircuitBreaker,
     GpuSidecarAsyncBatchFunction,
+    Hedging,
     InvalidOptionError,
     InvalidOptionTypeError,
     RetryBudget,
@@ -29,6 +30,7 @@ EVERYTHING: dict[str, Any] = {
         window_calls=20, slow_call=Time.seconds(2), slow_call_rate=0.8, when_open="fail_fast"
     ),
     "retry_budget": RetryBudget(share=0.2, reserve=5),
+    "hedging": Hedging(percentile=0.9, min_delay=timedelta(milliseconds=5), least_calls=30),
     "on_failure": "skip",
 }
 
@@ -43,7 +45,7 @@ def overload(**more: Any) -> OverloadOptions:
 
 
 def test_by_default_nothing_bounds_calls() -> None:
-    assert overload() == OverloadOptions(None, None, None, None)
+    assert overload() == OverloadOptions(None, None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +197,60 @@ def test_a_budget_is_a_share(share: float) -> None:
         RetryBudget(share)
 
 
+@pytest.mark.parametrize("value", [0.49, 0.991, 1, float("nan")])
+def test_a_percentile_leaves_something_to_hedge_and_to_learn_from(value: float) -> None:
+    with pytest.raises(InvalidOptionError, match="^percentile must be a number of at"):
+        Hedging(value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"percentile": "0.95"}, InvalidOptionTypeError, "percentile must be a number"),
+        ({"min_delay": 5}, InvalidOptionTypeError, "min_delay must be"),
+        ({"min_delay": timedelta(0)}, InvalidOptionError, "min_delay must be"),
+        ({"least_calls": 0}, InvalidOptionError, "least_calls must be"),
+        ({"least_calls": 257}, InvalidOptionError, "least_calls must be"),
+        ({"least_calls": 2.0}, InvalidOptionTypeError, "least_calls must be"),
+    ],
+)
+def test_hedging_is_checked_by_name(arguments: dict[str, Any], error: Any, message: str) -> None:
+    with pytest.raises(error, match=f"^{message}"):
+        Hedging(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"retry_budget": None}, "retry_budget must be a pyflink_async_batch.RetryBudget where"),
+        ({"concurrency": 1}, "concurrency must be at least 2 where hedging is given"),
+        (
+            {"concurrency": AdaptiveConcurrency(1, 1)},
+            "concurrency must be at least 2 where hedging is given",
+        ),
+        (
+            {"concurrency": "adaptive", "capacity": 4, "backend": None},
+            None,
+        ),
+        (
+            {"concurrency": AdaptiveConcurrency(initial=1), "capacity": 1},
+            "concurrency must be at least 2 where hedging is given",
+        ),
+        (
+            {"hedging": Hedging(min_delay=Time.seconds(1))},
+            "hedging.min_delay must be below timeout=1000 ms, got 1000 ms",
+        ),
+    ],
+)
+def test_hedging_has_what_it_takes(more: dict[str, Any], message: Any) -> None:
+    given = {"hedging": Hedging(), "retry_budget": RetryBudget(), **more}
+    if message is None:
+        assert overload(**given).hedging == given["hedging"]
+    else:
+        with pytest.raises(InvalidOptionError, match=f"^{message}"):
+            overload(**given)
+
+
 def test_a_budget_may_be_its_reserve_alone() -> None:
     assert RetryBudget(share=0).reserve == 10
     with pytest.raises(InvalidOptionError, match="^reserve must be positive"):
@@ -202,7 +258,12 @@ def test_a_budget_may_be_its_reserve_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "name"), [("circuit_breaker", "CircuitBreaker"), ("retry_budget", "RetryBudget")]
+    ("option", "name"),
+    [
+        ("circuit_breaker", "CircuitBreaker"),
+        ("retry_budget", "RetryBudget"),
+        ("hedging", "Hedging"),
+    ],
 )
 @pytest.mark.parametrize("value", [True, 0.1, "on", AdaptiveConcurrency()])
 def test_only_what_it_is_called_is_accepted(option: str, name: str, value: Any) -> None:
@@ -239,6 +300,7 @@ def test_a_backend_shares_something() -> None:
         {"concurrency": AdaptiveConcurrency(least=2, initial=8)},
         {"circuit_breaker": CircuitBreaker()},
         {"retry_budget": RetryBudget()},
+        {"retry_budget": RetryBudget(), "hedging": Hedging()},
     ],
     ids=lambda more: "+".join(more),
 )

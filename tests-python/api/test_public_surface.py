@@ -46,6 +46,7 @@ def test_the_package_exports_exactly_its_documented_names() -> None:
         "FunctionNotPicklableError",
         "GpuResources",
         "GpuSidecarAsyncBatchFunction",
+        "Hedging",
         "InvalidFunctionError",
         "InvalidOptionError",
         "InvalidOptionTypeError",

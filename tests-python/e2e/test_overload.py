@@ -15,6 +15,7 @@ from pyflink_async_batch import (
     AdaptiveConcurrency,
     AsyncBatchFunction,
     CircuitBreaker,
+    Hedging,
     RetryBudget,
     RetryLater,
     dead_letters_tag,
@@ -326,3 +327,93 @@ class BusyAtFirst:
             headers={"Retry-After": "0.05"},
             json=lambda: {"data": data},
         )
+
+
+class Tailed(AsyncBatchFunction[int, int]):
+    """
+    Never answers the first call for some rows, and writes down, in one file for all workers, what
+    it was called for and which calls were cancelled.
+    """
+
+    def __init__(self, report: str, hung: frozenset[int]) -> None:
+        self.report = report
+        self.hung = hung
+
+    def open(self, runtime_context: Any) -> None:
+        self.seen: set[int] = set()
+
+    async def async_invoke_batch(self, inputs: list[int]) -> list[int]:
+        first = not self.seen.intersection(inputs)
+        self.seen.update(inputs)
+        self._write("called", inputs)
+        await asyncio.sleep(0.002)
+        if first and self.hung.intersection(inputs):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self._write("cancelled", inputs)
+                raise
+        return [1_000 + value for value in inputs]
+
+    def _write(self, what: str, inputs: list[int]) -> None:
+        with open(self.report, "a", encoding="ascii") as report:
+            report.write(f"{what} {' '.join(map(str, inputs))}\n")
+
+
+@pytest.mark.parametrize("ordering", ["unordered"], indirect=True)
+def test_a_batch_whose_call_hangs_has_the_result_of_a_second_call(
+    wait_batch: Any, ordering: str, numbers: Any, collect: Any, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    # By then enough calls have ended, whoever made them.
+    hung = frozenset({300, 333, 390})
+    stream = wait_batch(
+        numbers(400),
+        Tailed(str(report), hung),
+        TIMEOUT,
+        4,
+        capacity=4,
+        output_type=Types.LONG(),
+        retry_budget=RetryBudget(share=0.1, reserve=1_000),
+        hedging=Hedging(min_delay=Time.milliseconds(100), least_calls=4),
+    )
+    results = collect(stream)
+    expected = [1_000 + value for value in range(400)]
+    assert sorted(results) == expected
+    calls = collections.Counter(
+        int(value)
+        for line in report.read_text(encoding="ascii").splitlines()
+        if line.startswith("called")
+        for value in line.split()[1:]
+    )
+    assert all(calls[value] >= 2 for value in hung)
+
+
+@operators_alone
+def test_second_calls_are_few_and_the_calls_that_lose_are_cancelled(
+    wait_batch: Any, ordering: str, numbers: Any, collect: Any, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    batches = 200
+    hung = frozenset(range(400, 4 * batches, 80))
+    stream = wait_batch(
+        numbers(4 * batches),
+        Tailed(str(report), hung),
+        TIMEOUT,
+        4,
+        capacity=8,
+        output_type=Types.LONG(),
+        retry_budget=RetryBudget(share=0.1, reserve=10),
+        hedging=Hedging(min_delay=Time.milliseconds(50)),
+    )
+    assert sorted(collect(stream)) == [1_000 + value for value in range(4 * batches)]
+    lines = report.read_text(encoding="ascii").splitlines()
+    called = [line for line in lines if line.startswith("called")]
+    cancelled = {
+        int(value) for line in lines if line.startswith("cancelled") for value in line.split()[1:]
+    }
+    assert hung <= cancelled
+    calls = collections.Counter(called)
+    assert len(calls) == batches
+    assert set(calls.values()) == {1, 2}
+    assert sum(count - 1 for count in calls.values()) >= len(hung)

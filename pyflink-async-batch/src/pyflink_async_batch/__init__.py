@@ -46,6 +46,7 @@ from pyflink_async_batch.outcomes import (  # noqa: E402
 from pyflink_async_batch.overload_options import (  # noqa: E402
     AdaptiveConcurrency,
     CircuitBreaker,
+    Hedging,
     RetryBudget,
 )
 from pyflink_async_batch.resources import GpuResources  # noqa: E402
@@ -76,6 +77,7 @@ __all__ = [
     "FunctionNotPicklableError",
     "GpuResources",
     "GpuSidecarAsyncBatchFunction",
+    "Hedging",
     "InvalidFunctionError",
     "InvalidOptionError",
     "InvalidOptionTypeError",

@@ -47,7 +47,7 @@ from pyflink_async_batch.options import (
     AsyncBatchOptions,
     WorkerRestart,
 )
-from pyflink_async_batch.overload_options import CircuitBreaker, Concurrency, RetryBudget
+from pyflink_async_batch.overload_options import CircuitBreaker, Concurrency, Hedging, RetryBudget
 from pyflink_async_batch.resources import GpuResources
 from pyflink_async_batch.sidecar_function import GpuSidecarAsyncBatchFunction
 
@@ -95,6 +95,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        hedging: Optional[Hedging] = None,
         weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
@@ -206,6 +207,10 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         :param retry_budget: How many calls are repeated, as a share of those that succeed; by
                              default as many as the retry strategy and
                              :class:`~pyflink_async_batch.RetryLater` ask for.
+        :param hedging: When a batch that takes long is called for a second time while its first
+                        call goes on, as ``Hedging()``; the first result counts. By default no batch
+                        is. Needs a ``retry_budget``, and a function that is **idempotent**: it is
+                        called twice for the same elements.
         :param weigh: What an element weighs in the unit of whatever computes it, such as tokens or
                       pixels: a function of an element that returns an ``int``, at least 0. It must
                       not block; what it raises fails the job. It runs in PyFlink's own Python
@@ -254,6 +259,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            hedging=hedging,
             weigh=weigh,
             max_batch_weight=max_batch_weight,
             length_buckets=length_buckets,
@@ -292,6 +298,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        hedging: Optional[Hedging] = None,
         weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
@@ -332,6 +339,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            hedging=hedging,
             weigh=weigh,
             max_batch_weight=max_batch_weight,
             length_buckets=length_buckets,
@@ -374,6 +382,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        hedging: Optional[Hedging] = None,
         weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
@@ -409,6 +418,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            hedging=hedging,
             weigh=weigh,
             max_batch_weight=max_batch_weight,
             length_buckets=length_buckets,
@@ -447,6 +457,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        hedging: Optional[Hedging] = None,
         weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
@@ -479,6 +490,7 @@ class AsyncDataStream(PyFlinkAsyncDataStream):  # type: ignore[misc]
             backend=backend,
             circuit_breaker=circuit_breaker,
             retry_budget=retry_budget,
+            hedging=hedging,
             weigh=weigh,
             max_batch_weight=max_batch_weight,
             length_buckets=length_buckets,

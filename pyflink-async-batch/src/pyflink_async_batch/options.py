@@ -21,6 +21,7 @@ from pyflink_async_batch.option_checks import (
 from pyflink_async_batch.overload_options import (
     CircuitBreaker,
     Concurrency,
+    Hedging,
     OverloadOptions,
     RetryBudget,
 )
@@ -166,6 +167,7 @@ class AsyncBatchOptions:
         backend: Optional[str] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         retry_budget: Optional[RetryBudget] = None,
+        hedging: Optional[Hedging] = None,
         weigh: Weigh = None,
         max_batch_weight: Optional[int] = None,
         length_buckets: Sequence[int] = (),
@@ -220,8 +222,9 @@ class AsyncBatchOptions:
         if weigh is not None and worker == _SHARED_WORKER:
             # It merges batches of several subtasks, whose weights it does not know.
             raise InvalidOptionError("worker", worker, f"{DEFAULT_WORKER!r} where weigh is given")
+        timeout_millis = positive_millis("timeout", timeout)
         return AsyncBatchOptions(
-            timeout_millis=positive_millis("timeout", timeout),
+            timeout_millis=timeout_millis,
             batch_size=positive_int("batch_size", batch_size, MAX_JAVA_INT),
             batch_timeout_millis=(
                 None
@@ -257,6 +260,8 @@ class AsyncBatchOptions:
                 backend=backend,
                 circuit_breaker=circuit_breaker,
                 retry_budget=retry_budget,
+                hedging=hedging,
+                timeout_millis=timeout_millis,
                 capacity=capacity,
                 fails_job=on_failure == DEFAULT_ON_FAILURE,
             ),

@@ -20,6 +20,7 @@ __all__ = [
     "AdaptiveConcurrency",
     "CircuitBreaker",
     "Concurrency",
+    "Hedging",
     "OverloadOptions",
     "RetryBudget",
 ]
@@ -30,6 +31,10 @@ ADAPTIVE = "adaptive"
 _BACK_PRESSURE = "back_pressure"
 _FAIL_FAST = "fail_fast"
 _WHEN_OPEN = (_BACK_PRESSURE, _FAIL_FAST, "fail_job")
+_LEAST_PERCENTILE = 0.5
+_MOST_PERCENTILE = 0.99
+# As many as are remembered.
+_MOST_LEAST_CALLS = 256
 _CONCURRENCY = f"None, an int, {ADAPTIVE!r} or a pyflink_async_batch.AdaptiveConcurrency"
 
 
@@ -162,6 +167,60 @@ class RetryBudget:
 
 
 @dataclass(frozen=True)
+class Hedging:
+    """
+    When a batch that takes long is called for a second time while its first call goes on; the first
+    result counts, and the other call is cancelled. Every such call is taken from the
+    ``retry_budget``. See ``docs/overload.md``.
+
+    **The function must be idempotent**: it is called twice for the same rows, at the same time.
+    What it writes, charges or counts happens twice.
+
+    :param percentile: The share of the last calls that were quicker than what is called for again,
+                       from 0.5 to 0.99; by default 0.95. Calls are compared with what is usual for
+                       their number of rows.
+    :param min_delay: No second call is made before this; by default 10 milliseconds. A
+                      ``pyflink.common.Time``, a ``pyflink.common.Duration`` or a
+                      ``datetime.timedelta``, rounded to milliseconds, and then positive.
+    :param least_calls: No second call is made before so many calls have ended, from 1 to 256; by
+                        default 20.
+    :raises AsyncBatchError: An argument is not accepted.
+    """
+
+    percentile: float = 0.95
+    min_delay: DurationLike = timedelta(milliseconds=10)
+    least_calls: int = 20
+
+    def __post_init__(self) -> None:
+        if not _LEAST_PERCENTILE <= share("percentile", self.percentile) <= _MOST_PERCENTILE:
+            raise InvalidOptionError(
+                "percentile",
+                self.percentile,
+                f"a number of at least {_LEAST_PERCENTILE} and at most {_MOST_PERCENTILE}",
+            )
+        positive_millis("min_delay", self.min_delay)
+        positive_int("least_calls", self.least_calls, _MOST_LEAST_CALLS)
+
+    def require_fits(self, timeout_millis: int, most_calls: int) -> None:
+        """
+        :param timeout_millis: How long a batch may take.
+        :param most_calls: The most calls that are ever in flight.
+        :raises InvalidOptionError: No second call could ever be made.
+        """
+        min_delay = positive_millis("min_delay", self.min_delay)
+        if min_delay >= timeout_millis:
+            raise InvalidOptionError(
+                "hedging.min_delay", Shown(f"{min_delay} ms"), f"below timeout={timeout_millis} ms"
+            )
+        if most_calls < 2:
+            raise InvalidOptionError(
+                "concurrency",
+                most_calls,
+                "at least 2 where hedging is given, as a first call goes on beside its second",
+            )
+
+
+@dataclass(frozen=True)
 class OverloadOptions:
     """Checked options of one operator; each is None where nothing bounds calls in that way."""
 
@@ -169,6 +228,7 @@ class OverloadOptions:
     backend: Optional[str]
     circuit_breaker: Optional[CircuitBreaker]
     retry_budget: Optional[RetryBudget]
+    hedging: Optional[Hedging] = None
 
     @staticmethod
     def of(
@@ -177,12 +237,15 @@ class OverloadOptions:
         backend: Optional[str],
         circuit_breaker: Optional[CircuitBreaker],
         retry_budget: Optional[RetryBudget],
+        hedging: Optional[Hedging],
+        timeout_millis: int,
         capacity: int,
         fails_job: bool,
     ) -> "OverloadOptions":
         """
         Checks what a user gave.
 
+        :param timeout_millis: How long a batch may take.
         :param capacity: The most batches in flight, which a subtask's calls cannot exceed.
         :param fails_job: Whether the job fails where a row has no result.
         :raises InvalidOptionError: An option is out of its range, or contradicts another.
@@ -191,6 +254,7 @@ class OverloadOptions:
         checked = _concurrency(concurrency)
         _require_instance("circuit_breaker", circuit_breaker, CircuitBreaker)
         _require_instance("retry_budget", retry_budget, RetryBudget)
+        _require_instance("hedging", hedging, Hedging)
         if backend is not None:
             _require_backend(backend, (checked, circuit_breaker, retry_budget))
         elif isinstance(checked, AdaptiveConcurrency):
@@ -211,7 +275,26 @@ class OverloadOptions:
                 circuit_breaker.when_open,
                 "'back_pressure' or 'fail_job', unless on_failure is 'dead_letter' or 'skip'",
             )
-        return OverloadOptions(checked, backend, circuit_breaker, retry_budget)
+        if hedging is not None:
+            if retry_budget is None:
+                raise InvalidOptionError(
+                    "retry_budget",
+                    None,
+                    "a pyflink_async_batch.RetryBudget where hedging is given, as its second calls"
+                    " are taken from it",
+                )
+            hedging.require_fits(timeout_millis, _most_calls(checked, backend, capacity))
+        return OverloadOptions(checked, backend, circuit_breaker, retry_budget, hedging)
+
+
+def _most_calls(
+    concurrency: Union[int, AdaptiveConcurrency, None], backend: Optional[str], capacity: int
+) -> int:
+    if concurrency is None:
+        return MAX_JAVA_INT
+    if not isinstance(concurrency, AdaptiveConcurrency):
+        return concurrency
+    return concurrency.most or (capacity if backend is None else MAX_JAVA_INT)
 
 
 def _concurrency(value: Any) -> Union[int, AdaptiveConcurrency, None]:

@@ -43,6 +43,7 @@ from pyflink_async_batch.options import (
 from pyflink_async_batch.overload_options import (
     AdaptiveConcurrency,
     CircuitBreaker,
+    Hedging,
     RetryBudget,
 )
 from pyflink_async_batch.resources import GpuResources
@@ -126,6 +127,7 @@ def async_batch_udf(
     backend: Optional[str] = None,
     circuit_breaker: Optional[CircuitBreaker] = None,
     retry_budget: Optional[RetryBudget] = None,
+    hedging: Optional[Hedging] = None,
     retry: Optional[AsyncRetryStrategy] = None,
     ordered: bool = False,
     resources: Optional[GpuResources] = None,
@@ -170,6 +172,9 @@ def async_batch_udf(
     :param circuit_breaker: When calls stop because the backend fails; by default never.
     :param retry_budget: How many calls are repeated, as a share of those that succeed; by default
                          as many as ``retry`` asks for.
+    :param hedging: When a batch that takes long is called for a second time while its first call
+                    goes on; by default never. Needs a ``retry_budget``, and a function that is
+                    idempotent: it is called twice for the same rows.
     :param retry: When to repeat calls; by default never.
     :param ordered: Whether rows leave in the order in which they came.
     :param resources: The GPUs that each subtask needs.
@@ -212,6 +217,7 @@ def async_batch_udf(
         backend=backend,
         circuit_breaker=circuit_breaker,
         retry_budget=retry_budget,
+        hedging=hedging,
         resources=resources,
         worker=worker,
         worker_restart=worker_restart,

@@ -248,6 +248,15 @@ def _add_overload(builder: Any, options: OverloadOptions) -> None:
     if options.retry_budget is not None:
         budget = options.retry_budget
         builder.retryBudget(j_package.RetryBudgetOptions(float(budget.share), int(budget.reserve)))
+    if options.hedging is not None:
+        hedging = options.hedging
+        builder.hedging(
+            j_package.HedgingOptions(
+                float(hedging.percentile),
+                _j_duration("min_delay", hedging.min_delay),
+                int(hedging.least_calls),
+            )
+        )
 
 
 def _j_concurrency(concurrency: Union[int, AdaptiveConcurrency]) -> Any:

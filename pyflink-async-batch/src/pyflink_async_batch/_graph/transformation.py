@@ -94,6 +94,13 @@ def apply_transformation(
         if overload.retry_budget is not None:
             budget = overload.retry_budget
             builder = builder.retryBudget(float(budget.share), int(budget.reserve))
+        if overload.hedging is not None:
+            hedging = overload.hedging
+            builder = builder.hedging(
+                float(hedging.percentile),
+                positive_millis("min_delay", hedging.min_delay),
+                int(hedging.least_calls),
+            )
         if j_join is not None:
             builder = builder.join(j_join)
         return builder.apply()
