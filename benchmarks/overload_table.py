@@ -22,6 +22,7 @@ def sections() -> Dict[str, str]:
     return {
         "targets": results_table.results(held["results"]),
         "peers": peers(held["figures"]),
+        "hedging": hedging(held["tails"]),
         "process": _process(),
     }
 
@@ -46,6 +47,18 @@ def peers(figures: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         best = max(line["score"] for line in lines.values())
         cells = [_cell(line, best) for line in lines.values()]
         rows.append(f"| {trace} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def hedging(figures: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """What second calls change where some calls are slow."""
+    rows = ["| trace | policy | rows/s | p50 | p99 | second calls |", "|---|---|---|---|---|---|"]
+    rows += [
+        f"| {trace} | {policy} | {line['rows_per_second']:,.0f} | {line['p50_ms']:,.0f} ms "
+        f"| {line['p99_ms']:,.0f} ms | {line['extra_calls']:.1%} |"
+        for trace, policies in figures.items()
+        for policy, line in policies.items()
+    ]
     return "\n".join(rows)
 
 

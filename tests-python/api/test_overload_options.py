@@ -199,7 +199,7 @@ def test_a_budget_is_a_share(share: float) -> None:
 
 @pytest.mark.parametrize("value", [0.49, 0.991, 1, float("nan")])
 def test_a_percentile_leaves_something_to_hedge_and_to_learn_from(value: float) -> None:
-    with pytest.raises(InvalidOptionError, match="^percentile must be a number of at"):
+    with pytest.raises(InvalidOptionError, match="^percentile must be a number "):
         Hedging(value)
 
 

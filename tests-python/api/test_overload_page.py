@@ -16,7 +16,7 @@ import overload_table  # noqa: E402
 import results_table  # noqa: E402
 
 
-@pytest.mark.parametrize("section", ["targets", "peers", "process"])
+@pytest.mark.parametrize("section", ["targets", "peers", "hedging", "process"])
 def test_the_tables_hold_what_was_simulated(section: str) -> None:
     expected = overload_table.sections()[section]
     assert results_table.marked(TEXT, section, "make overload") == expected

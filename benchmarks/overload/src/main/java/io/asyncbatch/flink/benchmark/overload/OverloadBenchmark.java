@@ -47,12 +47,22 @@ final class OverloadBenchmark {
                 }
             }
         }
+        List<String> tails = new ArrayList<>();
+        for (Trace trace : Trace.withSlowCalls()) {
+            for (Policy policy : List.of(Policy.adaptive(), Policy.unlimited())) {
+                for (long seed : SEEDS) {
+                    tails.add(tail(trace, policy, seed));
+                    tails.add(tail(trace, policy.hedged(), seed));
+                }
+            }
+        }
         System.out.println(
                 object(
                         List.of(
                                 field("best", best),
                                 "\"sweep\": " + array(sweepLines),
-                                "\"runs\": " + array(runs))));
+                                "\"runs\": " + array(runs),
+                                "\"tails\": " + array(tails))));
     }
 
     private static List<Policy> policies(int best) {
@@ -87,6 +97,20 @@ final class OverloadBenchmark {
                                         DoubleStream.of(outcome.p99MillisOfSecond())
                                                 .mapToObj(OverloadBenchmark::number)
                                                 .toList())));
+    }
+
+    private static String tail(Trace trace, Policy policy, long seed) {
+        Simulation.Outcome outcome = Simulation.run(trace, policy, seed);
+        return object(
+                List.of(
+                        text("trace", trace.called()),
+                        text("policy", policy.called()),
+                        field("seed", seed),
+                        field("rows_per_second", outcome.rowsPerSecond()),
+                        field("p50_ms", outcome.p50Millis()),
+                        field("p99_ms", outcome.p99Millis()),
+                        field("calls", LongStream.of(outcome.calls()).sum()),
+                        field("hedges", outcome.hedges())));
     }
 
     private static String object(List<String> fields) {

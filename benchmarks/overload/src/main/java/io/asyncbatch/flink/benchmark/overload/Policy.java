@@ -19,12 +19,17 @@ import org.apache.flink.annotation.Internal;
  * @param called its name
  * @param limits makes the algorithm of one client
  * @param protects whether a circuit breaker and a retry budget stand beside it
+ * @param hedges whether there is a second call for what takes longer than 95 of 100 calls
  * @param capacity batches that were called and have no results yet, those that wait for a retry
  *     among them
  */
 @Internal
 public record Policy(
-        String called, Supplier<ConcurrencyLimit> limits, boolean protects, int capacity) {
+        String called,
+        Supplier<ConcurrencyLimit> limits,
+        boolean protects,
+        boolean hedges,
+        int capacity) {
 
     /** The hard cap of everything that adapts. */
     public static final int CAPACITY = 64;
@@ -35,22 +40,36 @@ public record Policy(
     /** What the operator does with {@code concurrency="adaptive"}. */
     public static Policy adaptive() {
         return new Policy(
-                "adaptive", () -> new AdaptiveLimit(BOUNDS, BatchSizeUnit.BYTES), true, CAPACITY);
+                "adaptive",
+                () -> new AdaptiveLimit(BOUNDS, BatchSizeUnit.BYTES),
+                true,
+                false,
+                CAPACITY);
+    }
+
+    /** What it does without a limit, with a circuit breaker and a retry budget alone. */
+    public static Policy unlimited() {
+        return new Policy("no limit", () -> new FixedLimit(CAPACITY), true, false, CAPACITY);
+    }
+
+    /** The same with second calls. */
+    public Policy hedged() {
+        return new Policy(called + ", hedged", limits, protects, true, capacity);
     }
 
     /** A number, as long as the job runs. */
     public static Policy fixed(String called, int limit) {
-        return new Policy(called, () -> new FixedLimit(limit), false, CAPACITY);
+        return new Policy(called, () -> new FixedLimit(limit), false, false, CAPACITY);
     }
 
     /** The same where nothing but capacity bounds calls, so that a retry keeps its place. */
     public static Policy capacity(String called, int limit) {
-        return new Policy(called, () -> new FixedLimit(limit), false, limit);
+        return new Policy(called, () -> new FixedLimit(limit), false, false, limit);
     }
 
     /** Additive increase, multiplicative decrease, and nothing else. */
     public static Policy aimd() {
-        return new Policy("AIMD", () -> new AimdLimit(BOUNDS), false, CAPACITY);
+        return new Policy("AIMD", () -> new AimdLimit(BOUNDS), false, false, CAPACITY);
     }
 
     /** Gradient2 with its published settings, within the same bounds. */
@@ -58,6 +77,7 @@ public record Policy(
         return new Policy(
                 "Gradient2",
                 () -> new Gradient2Limit(new LimitBounds(1, CAPACITY, PUBLISHED_INITIAL)),
+                false,
                 false,
                 CAPACITY);
     }

@@ -13,6 +13,7 @@ final class SimulatedBackend {
 
     private final VirtualTime time;
     private final BackendModel model;
+    private final Trace.Stragglers stragglers;
     private final Random random;
     private final Queue<Call> queue = new ArrayDeque<>();
     private final Set<Call> accepted = new LinkedHashSet<>();
@@ -59,7 +60,8 @@ final class SimulatedBackend {
         }
     }
 
-    SimulatedBackend(VirtualTime time, BackendModel model, long seed) {
+    SimulatedBackend(VirtualTime time, BackendModel model, Trace.Stragglers stragglers, long seed) {
+        this.stragglers = stragglers;
         this.time = time;
         this.model = model;
         this.random = new Random(seed);
@@ -127,8 +129,15 @@ final class SimulatedBackend {
         return (model.constantSeconds() + model.secondsPerWeight() * call.callWeight)
                 * Math.exp(model.jitter() * random.nextGaussian())
                 * slowness
+                * straggling()
                 * excess
                 * excess;
+    }
+
+    private double straggling() {
+        return stragglers.share() > 0 && random.nextDouble() < stragglers.share()
+                ? stragglers.factor()
+                : 1;
     }
 
     private void finish(Call call, Answer answer) {

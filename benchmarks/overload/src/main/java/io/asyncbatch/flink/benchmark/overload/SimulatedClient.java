@@ -3,6 +3,7 @@ package io.asyncbatch.flink.benchmark.overload;
 import io.asyncbatch.flink.benchmark.overload.SimulatedBackend.Answer;
 import io.asyncbatch.flink.benchmark.overload.SimulatedBackend.Call;
 import io.asyncbatch.flink.limit.BackendControl;
+import io.asyncbatch.flink.limit.HedgeDelay;
 import io.asyncbatch.flink.limit.Permit;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -22,6 +23,10 @@ final class SimulatedClient {
     private static final double LONGEST_BACKOFF_SECONDS = 5;
     private static final int BYTES_PER_WEIGHT = 1_000;
 
+    private static final double HEDGED_PERCENTILE = 0.95;
+    private static final long LEAST_HEDGE_DELAY_NANOS = VirtualTime.nanosOf(0.010);
+    private static final int LEAST_CALLS = 20;
+
     /** Events of which Poisson's distribution is hardly another than the normal one. */
     private static final double ENOUGH_FOR_A_BELL = 10;
 
@@ -38,7 +43,11 @@ final class SimulatedClient {
 
     private final Set<Batch> held = new HashSet<>();
 
+    /** Null where no call is hedged. */
+    private final HedgeDelay delay;
+
     private int rowsWaiting;
+    private long hedges;
     private long pumpAtNanos = Long.MAX_VALUE;
 
     private static final class Batch {
@@ -59,13 +68,33 @@ final class SimulatedClient {
         }
     }
 
+    /** One call for a batch; there may be another one at the same time. */
+    private static final class Attempt {
+        private final Batch batch;
+        private final Permit permit;
+        private final long beganNanos;
+        private Call call;
+        private boolean ended;
+        private Attempt other;
+
+        private Attempt(Batch batch, Permit permit, long beganNanos) {
+            this.batch = batch;
+            this.permit = permit;
+            this.beganNanos = beganNanos;
+        }
+
+        private boolean otherGoesOn() {
+            return other != null && !other.ended;
+        }
+    }
+
     SimulatedClient(
             VirtualTime time,
             SimulatedBackend backend,
             Trace trace,
             double bestRowsPerSecond,
             BackendControl control,
-            int capacity,
+            Policy policy,
             Recorder recorder,
             long seed) {
         this.time = time;
@@ -74,7 +103,11 @@ final class SimulatedClient {
         this.bestRowsPerSecond = bestRowsPerSecond;
         this.random = new Random(seed);
         this.caller = control.join(() -> time.after(0, this::pump));
-        this.capacity = capacity;
+        this.capacity = policy.capacity();
+        this.delay =
+                policy.hedges()
+                        ? new HedgeDelay(HEDGED_PERCENTILE, LEAST_HEDGE_DELAY_NANOS, LEAST_CALLS)
+                        : null;
         this.recorder = recorder;
     }
 
@@ -174,48 +207,100 @@ final class SimulatedClient {
 
     private void call(Batch batch, Permit permit) {
         batch.attempts++;
-        recorder.called(time.seconds());
-        boolean[] ended = {false};
-        Call call =
-                backend.call(
-                        batch.weight,
-                        answer -> {
-                            ended[0] = true;
-                            onAnswer(batch, permit, answer);
-                        });
-        time.after(
-                CALL_TIMEOUT_NANOS,
-                () -> {
-                    if (!ended[0]) {
-                        call.cancel();
-                        onFailure(batch, permit);
-                    }
-                });
-    }
-
-    private void onAnswer(Batch batch, Permit permit, Answer answer) {
-        if (answer == Answer.DONE) {
-            held.remove(batch);
-            recorder.done(time, batch.rows, time.nanos() - batch.firstCalledNanos);
-            permit.succeed(time.nanos());
-            pump();
-        } else {
-            onFailure(batch, permit);
+        Attempt first = start(batch, permit);
+        if (delay == null || batch.attempts > 1) {
+            return;
+        }
+        long nanos = delay.nanos(batch.rows);
+        if (nanos < CALL_TIMEOUT_NANOS) {
+            time.after(nanos, () -> hedge(first));
         }
     }
 
-    private void onFailure(Batch batch, Permit permit) {
+    private void hedge(Attempt first) {
+        if (first.ended) {
+            return;
+        }
+        Batch batch = first.batch;
+        Permit permit = caller.tryHedge(batch.rows, batch.bytes(), time.nanos());
+        if (permit != null) {
+            hedges++;
+            first.other = start(batch, permit);
+            first.other.other = first;
+        }
+    }
+
+    private Attempt start(Batch batch, Permit permit) {
+        recorder.called(time.seconds());
+        Attempt attempt = new Attempt(batch, permit, time.nanos());
+        attempt.call = backend.call(batch.weight, answer -> onAnswer(attempt, answer));
+        time.after(
+                CALL_TIMEOUT_NANOS,
+                () -> {
+                    if (!attempt.ended) {
+                        attempt.call.cancel();
+                        onFailure(attempt);
+                    }
+                });
+        return attempt;
+    }
+
+    private void onAnswer(Attempt attempt, Answer answer) {
+        if (answer != Answer.DONE) {
+            onFailure(attempt);
+            return;
+        }
+        attempt.ended = true;
+        Batch batch = attempt.batch;
+        held.remove(batch);
+        recorder.done(time, batch.rows, time.nanos() - batch.firstCalledNanos);
+        learn(attempt);
+        if (attempt.otherGoesOn()) {
+            attempt.other.ended = true;
+            attempt.other.call.cancel();
+            attempt.other.permit.ignore(time.nanos());
+        }
+        attempt.permit.succeed(time.nanos());
+        pump();
+    }
+
+    /** From first calls alone, as the operator does. */
+    private void learn(Attempt done) {
+        if (delay == null || done.batch.attempts > 1) {
+            return;
+        }
+        boolean isSecond = done.other != null && done.other.beganNanos < done.beganNanos;
+        if (!isSecond) {
+            delay.observe(done.batch.rows, time.nanos() - done.beganNanos);
+        } else if (done.otherGoesOn()) {
+            delay.observeGivenUp(done.batch.rows, time.nanos() - done.other.beganNanos);
+        }
+    }
+
+    private void onFailure(Attempt attempt) {
+        attempt.ended = true;
         recorder.failed(time.seconds());
+        if (!attempt.otherGoesOn()) {
+            retryLater(attempt.batch);
+        }
+        attempt.permit.drop(time.nanos(), 0);
+        pump();
+    }
+
+    private void retryLater(Batch batch) {
         double bound =
                 Math.min(
                         LONGEST_BACKOFF_SECONDS,
                         FIRST_BACKOFF_SECONDS * Math.pow(2, batch.attempts - 1));
-        long delay = VirtualTime.nanosOf(random.nextDouble() * bound);
-        batch.dueNanos = time.nanos() + delay;
+        long wait = VirtualTime.nanosOf(random.nextDouble() * bound);
+        batch.dueNanos = time.nanos() + wait;
         retries.add(batch);
-        time.after(delay, this::pump);
-        permit.drop(time.nanos(), 0);
-        pump();
+        time.after(wait, this::pump);
+    }
+
+    /** Calls so far beside one that was under way for the same rows. */
+    long hedges() {
+        return hedges;
     }
 
     /** How long ago the first call of the oldest batch was that has no results yet. */

@@ -33,6 +33,7 @@ public final class Simulation {
      * @param limits of each second, the sum over clients
      * @param rowsOfClients rows of each client in the seconds that are measured
      * @param oldestHeldSeconds how long the oldest batch without results has been there at the end
+     * @param hedges calls beside one that was under way for the same rows
      */
     @Internal
     public record Outcome(
@@ -45,12 +46,13 @@ public final class Simulation {
             double[] p99MillisOfSecond,
             long[] limits,
             long[] rowsOfClients,
-            double oldestHeldSeconds) {}
+            double oldestHeldSeconds,
+            long hedges) {}
 
     private Simulation(
             Trace trace, BackendModel model, int clientsOfAControl, Policy policy, long seed) {
         this.trace = trace;
-        this.backend = new SimulatedBackend(time, model, seed);
+        this.backend = new SimulatedBackend(time, model, trace.stragglers(), seed);
         for (int i = 0; i < trace.clients(); i++) {
             if (i % clientsOfAControl == 0) {
                 controls.add(policy.control());
@@ -63,7 +65,7 @@ public final class Simulation {
                             trace,
                             model.bestRowsPerSecond() / trace.clients(),
                             controls.get(controls.size() - 1),
-                            policy.capacity(),
+                            policy,
                             recorder,
                             LATENCY_SEED * seed + i + 1);
             recorders.add(recorder);
@@ -165,6 +167,7 @@ public final class Simulation {
                 recorders.stream()
                         .mapToLong(recorder -> Arrays.stream(recorder.rows()).skip(from).sum())
                         .toArray(),
-                clients.stream().mapToDouble(SimulatedClient::oldestHeldSeconds).max().orElse(0));
+                clients.stream().mapToDouble(SimulatedClient::oldestHeldSeconds).max().orElse(0),
+                clients.stream().mapToLong(SimulatedClient::hedges).sum());
     }
 }

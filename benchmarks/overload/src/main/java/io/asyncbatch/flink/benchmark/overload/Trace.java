@@ -15,6 +15,7 @@ import org.apache.flink.annotation.Internal;
  * @param slowness what is slower when
  * @param outages when the backend is away
  * @param neighbours who else calls it when, looking at nothing
+ * @param stragglers calls that take long for no reason of theirs
  */
 @Internal
 public record Trace(
@@ -26,7 +27,8 @@ public record Trace(
         List<Phase> phases,
         List<Slowness> slowness,
         List<Span> outages,
-        List<Neighbour> neighbours) {
+        List<Neighbour> neighbours,
+        Stragglers stragglers) {
 
     /** A source that always has a full batch. */
     static final double ALL_IT_TAKES = Double.POSITIVE_INFINITY;
@@ -46,6 +48,11 @@ public record Trace(
 
     /** Keeps so many full batches in flight. */
     record Neighbour(Span span, int batches) {}
+
+    /** A share of the calls takes so many times as long as it should. */
+    record Stragglers(double share, double factor) {
+        static final Stragglers NONE = new Stragglers(0, 1);
+    }
 
     /** Seconds from and to. */
     record Span(double from, double to) {}
@@ -108,7 +115,8 @@ public record Trace(
                 SATURATED,
                 List.of(),
                 List.of(),
-                List.of());
+                List.of(),
+                Stragglers.NONE);
     }
 
     /**
@@ -126,7 +134,42 @@ public record Trace(
                 List.of(new Phase(0, load, 1)),
                 List.of(),
                 List.of(),
-                List.of());
+                List.of(),
+                Stragglers.NONE);
+    }
+
+    /** One call of fifty takes eight times as long, of a backend that has time to spare. */
+    public static Trace slowCalls() {
+        return straggling("slow calls", 0.6, List.of());
+    }
+
+    /** The same where there is more to do than the backend can, from 80 s to 140 s. */
+    public static Trace slowCallsAndOverload() {
+        return straggling("slow calls, overload", 0.6, List.of(new Slowness(new Span(80, 140), 3)));
+    }
+
+    /** The same with all that the backend takes. */
+    public static Trace slowCallsAndSaturation() {
+        return straggling("slow calls, saturated", ALL_IT_TAKES, List.of());
+    }
+
+    private static Trace straggling(String called, double load, List<Slowness> slowness) {
+        return new Trace(
+                called,
+                1,
+                0,
+                MEASURED_FROM,
+                SECONDS,
+                List.of(new Phase(0, load, 1)),
+                slowness,
+                List.of(),
+                List.of(),
+                new Stragglers(0.02, 8));
+    }
+
+    /** Those that hedging is judged on. */
+    public static List<Trace> withSlowCalls() {
+        return List.of(slowCalls(), slowCallsAndOverload(), slowCallsAndSaturation());
     }
 
     /** The six that peers are compared on. */
@@ -141,7 +184,16 @@ public record Trace(
             List<Span> outages,
             List<Neighbour> neighbours) {
         return new Trace(
-                called, 1, 0, MEASURED_FROM, SECONDS, phases, slowness, outages, neighbours);
+                called,
+                1,
+                0,
+                MEASURED_FROM,
+                SECONDS,
+                phases,
+                slowness,
+                outages,
+                neighbours,
+                Stragglers.NONE);
     }
 
     Phase phaseAt(double second) {
