@@ -134,6 +134,10 @@ class PythonAsyncBatchTransformationTest {
                 .hasMessageStartingWith("when_open=FAIL_FAST of the circuit breaker needs");
         assertThatThrownBy(() -> transformation().retryBudget(-1, 10))
                 .hasMessage("retry budget must be a share between 0 and 1, got -1.0");
+        assertThatThrownBy(() -> transformation().hedging(1, 10, 20))
+                .hasMessage("percentile of hedging must be between 0.5 and 0.99, got 1.0");
+        assertThatThrownBy(transformation().hedging(0.9, 10, 20)::apply)
+                .hasMessageStartingWith("hedging needs a retry_budget");
     }
 
     @Test
@@ -145,6 +149,8 @@ class PythonAsyncBatchTransformationTest {
                         .backend("gpu")
                         .circuitBreaker(32, 30_000, 10, 0.5, 200, 0.8, 500, 1_500, 3, "FAIL_JOB")
                         .retryBudget(0.2, 5)
+                        .timeoutMillis(100)
+                        .hedging(0.9, 20, 30)
                         .apply();
         assertThat(stream.getType()).isEqualTo(Types.STRING);
         assertThat(environment.getStreamGraph(false).getJobGraph().getVertices()).isNotEmpty();

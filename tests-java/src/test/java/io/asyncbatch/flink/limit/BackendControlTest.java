@@ -163,6 +163,55 @@ class BackendControlTest {
     }
 
     @Test
+    void aSecondCallTakesABudgetAndAPermitThatNobodyWaitsFor() {
+        BackendControl control = new BackendControl(new FixedLimit(3), null, new RetryBudget(0, 2));
+        Caller caller = control.join(() -> woken.add("caller"));
+        Caller other = control.join(() -> woken.add("other"));
+        Permit first = call(caller);
+        Permit hedge = caller.tryHedge(1, 1, 0);
+        assertThat(hedge).isNotNull();
+        assertThat(control.inFlight()).isEqualTo(2);
+        assertThat(call(other)).isNotNull();
+        assertThat(other.tryHedge(1, 1, 0)).as("no permit").isNull();
+        first.ignore(0);
+        assertThat(woken).as("who was refused a second call waits for nothing").isEmpty();
+        assertThat(call(other)).isNotNull();
+        assertThat(call(other)).isNull();
+        hedge.succeed(0);
+        assertThat(woken).containsExactly("other");
+        assertThat(caller.tryHedge(1, 1, 0)).as("somebody waits").isNull();
+        other.standDown();
+        assertThat(caller.tryHedge(1, 1, 0)).isNotNull();
+        Permit last = control.join(() -> {}).tryHedge(1, 1, 0);
+        assertThat(last).as("no permit again").isNull();
+    }
+
+    @Test
+    void aSecondCallNeedsABudgetAClosedBreakerAndABackendThatIsNotToBeLeftAlone() {
+        Caller without = fixed(4).join(() -> {});
+        assertThat(without.tryHedge(1, 1, 0)).as("retries are not bounded").isNull();
+
+        BackendControl control = new BackendControl(new FixedLimit(4), null, new RetryBudget(0, 1));
+        Caller caller = control.join(() -> {});
+        call(caller).drop(0, SECOND);
+        assertThat(caller.tryHedge(1, 1, SECOND - 1)).as("asked to wait").isNull();
+        assertThat(caller.tryHedge(1, 1, SECOND)).isNotNull();
+        assertThat(caller.tryHedge(1, 1, SECOND)).as("no budget").isNull();
+
+        BackendControl broken =
+                new BackendControl(
+                        new FixedLimit(64),
+                        new CircuitBreaker(BreakerSettings.DEFAULT),
+                        new RetryBudget(1, 9));
+        Caller breaking = broken.join(() -> {});
+        while (broken.state() == CircuitBreaker.State.CLOSED) {
+            call(breaking).drop(0, 0);
+        }
+        assertThat(breaking.tryHedge(1, 1, 0)).as("open").isNull();
+        assertThat(breaking.tryHedge(1, 1, 60 * SECOND)).as("no probe either").isNull();
+    }
+
+    @Test
     void anOpenBreakerIsWaitedForAndAProbeNeedsNoBudget() {
         RetryBudget spent = new RetryBudget(0, 1);
         spent.tryRetry(0);

@@ -61,6 +61,33 @@ class OverloadSimulationTest {
         assertThat(outcome.rowsPerSecond()).isGreaterThan(0.9 * BEST_ROWS_PER_SECOND);
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {11, 12, 13})
+    void secondCallsCutTheTail(long seed) {
+        Simulation.Outcome plain = Simulation.run(Trace.slowCalls(), Policy.adaptive(), seed);
+        Simulation.Outcome hedged =
+                Simulation.run(Trace.slowCalls(), Policy.adaptive().hedged(), seed);
+        assertThat(hedged.p99Millis()).isLessThan(0.5 * plain.p99Millis());
+        assertThat(plain.hedges()).isZero();
+        assertThat(extraCalls(hedged)).isBetween(0.03, 0.08);
+    }
+
+    /** Where everything is slow nobody knows which call is; where all is taken nothing is sent. */
+    @Test
+    void secondCallsStayWithinTheBudgetUnderOverload() {
+        Policy unlimited = Policy.unlimited().hedged();
+        assertThat(extraCalls(Simulation.run(Trace.slowCallsAndOverload(), unlimited, 11)))
+                .isBetween(0.01, 0.12);
+        Policy adaptive = Policy.adaptive().hedged();
+        assertThat(extraCalls(Simulation.run(Trace.slowCallsAndSaturation(), adaptive, 11)))
+                .isLessThan(0.01);
+    }
+
+    private static double extraCalls(Simulation.Outcome outcome) {
+        long calls = Arrays.stream(outcome.calls()).sum();
+        return (double) outcome.hedges() / (calls - outcome.hedges());
+    }
+
     @Test
     void theSameSeedGivesTheSameLife() {
         Simulation.Outcome one = Simulation.run(Trace.noisyNeighbour(), Policy.adaptive(), 5);

@@ -163,10 +163,14 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
         return cancelled.contains(call.request.batchId()) || isTimedOut(call);
     }
 
+    /** Of rows that were given early the timeout handler is not asked. */
     private boolean isTimedOut(Call call) {
         return timeouts.stream()
                 .filter(later -> later.order > call.order)
-                .anyMatch(later -> later.inputs().containsAll(call.inputs()));
+                .anyMatch(
+                        later ->
+                                later.request.batchId() == call.request.batchId()
+                                        || later.inputs().containsAll(call.inputs()));
     }
 
     @Override

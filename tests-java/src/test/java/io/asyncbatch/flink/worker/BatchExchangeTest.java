@@ -172,6 +172,30 @@ class BatchExchangeTest {
     }
 
     @Test
+    void cancelsWhatNobodyWaitsForAndDropsWhatComesAllTheSame() throws Exception {
+        CompletableFuture<BatchOutcome<Long>> cancelled = invoke(1, 1L);
+        worker.read();
+        exchange.cancel(1, 1, channel);
+        assertThat(worker.read().header())
+                .isEqualTo(
+                        FrameHeader.newBuilder()
+                                .setKind(FrameKind.CANCEL)
+                                .setBatchId(1)
+                                .setAttempt(1)
+                                .build());
+        assertThat(exchange.inFlight()).isZero();
+        worker.write(answer(FrameKind.RESULT, FrameKind.INVOKE, 1, 1), encoded(2L));
+        CompletableFuture<BatchOutcome<Long>> next = invoke(2, 2L);
+        exchange.cancel(1, 1, channel);
+        assertThat(worker.read().header().getKind())
+                .as("the worker is told once")
+                .isEqualTo(FrameKind.INVOKE);
+        worker.write(answer(FrameKind.RESULT, FrameKind.INVOKE, 2, 1), encoded(4L));
+        assertThat(next.get()).isEqualTo(BatchOutcome.success(List.of(4L)));
+        assertThat(cancelled).isNotDone();
+    }
+
+    @Test
     void takesAResultThatIsFasterThanItsTimeout() throws Exception {
         CompletableFuture<BatchOutcome<Long>> invoked = invoke(1, 1L);
         timeout(1, 1L);

@@ -45,6 +45,7 @@ class RestartingInvokerTest {
     private final class Worker implements ReplaceableInvoker<Long, Long> {
         private final List<CompletableFuture<BatchOutcome<Long>>> calls = new ArrayList<>();
         private final List<String> kills = new ArrayList<>();
+        private final List<Long> cancelled = new ArrayList<>();
         private InvokerContext context;
         private int closed;
 
@@ -80,6 +81,11 @@ class RestartingInvokerTest {
             CompletableFuture<BatchOutcome<Long>> call = new CompletableFuture<>();
             calls.add(call);
             return call;
+        }
+
+        @Override
+        public void cancel(long batchId, int attempt) {
+            cancelled.add(batchId);
         }
 
         @Override
@@ -149,6 +155,21 @@ class RestartingInvokerTest {
         CompletableFuture<BatchOutcome<Long>> call = invoke(1);
         workers.get(0).calls.get(0).complete(BatchOutcome.success(List.of(2L)));
         assertThat(call.join()).isEqualTo(BatchOutcome.success(List.of(2L)));
+    }
+
+    /** A call that is given up is under way no more, so that one beside it is alone. */
+    @Test
+    void whatIsCancelledIsNotLostWithItsWorker() throws Exception {
+        opened();
+        invoke(1);
+        CompletableFuture<BatchOutcome<Long>> second = invoke(2);
+        invoker.cancel(1, 1);
+        invoker.cancel(1, 1);
+        assertThat(workers.get(0).cancelled).containsExactly(1L);
+        workers.get(0).die();
+        assertLost(second, 1);
+        invoker.cancel(2, 1);
+        assertThat(workers.get(0).cancelled).as("nobody is asked any more").hasSize(1);
     }
 
     @Test
