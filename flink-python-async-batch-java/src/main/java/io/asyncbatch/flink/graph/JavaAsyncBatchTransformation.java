@@ -13,6 +13,7 @@ import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.FailureHandling;
 import io.asyncbatch.flink.operator.OverloadSettings;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import io.asyncbatch.flink.operator.trace.TraceSampling;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.OptionalLong;
@@ -102,6 +103,7 @@ public final class JavaAsyncBatchTransformation {
             @Nullable AsyncRetryStrategy<OUT> retryStrategy,
             RowGrouping<IN> grouping,
             OutputMode outputMode) {
+        TraceSampling.of(in.getExecutionEnvironment().getConfiguration());
         grouping.forEachFunction(in.getExecutionEnvironment()::clean);
         return in.transform(
                 name,

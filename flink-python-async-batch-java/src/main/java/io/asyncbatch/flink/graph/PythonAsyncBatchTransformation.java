@@ -20,6 +20,7 @@ import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.FailureHandling;
 import io.asyncbatch.flink.operator.OverloadSettings;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import io.asyncbatch.flink.operator.trace.TraceSampling;
 import io.asyncbatch.flink.table.stream.JoiningInvokerFactory;
 import io.asyncbatch.flink.table.stream.RowJoin;
 import io.asyncbatch.flink.worker.PythonFunction;
@@ -395,6 +396,7 @@ public final class PythonAsyncBatchTransformation<IN, OUT> {
                         failureHandling(),
                         new OverloadSettings(
                                 concurrency, backend, circuitBreaker, retryBudget, hedging));
+        TraceSampling.of(input.getExecutionEnvironment().getConfiguration());
         SingleOutputStreamOperator<OUT> results =
                 input.transform(
                         name,

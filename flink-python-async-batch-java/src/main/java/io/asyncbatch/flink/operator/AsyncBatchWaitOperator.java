@@ -27,6 +27,8 @@ import io.asyncbatch.flink.operator.inflight.RowOutput;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import io.asyncbatch.flink.operator.state.SavedElementSerializer;
 import io.asyncbatch.flink.operator.state.SavedElements;
+import io.asyncbatch.flink.operator.trace.BatchTraces;
+import io.asyncbatch.flink.operator.trace.TraceSampling;
 import java.util.ArrayList;
 import java.util.List;
 import javax.annotation.Nullable;
@@ -34,6 +36,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
@@ -149,6 +152,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
                         getProcessingTimeService(),
                         mailbox,
                         metrics,
+                        traces(),
                         this,
                         admission());
         flow = createFlow();
@@ -163,6 +167,17 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         invoker.open(invokerContext);
         restore(savedElements.restored());
         savedElements.clear();
+    }
+
+    private BatchTraces traces() {
+        Environment environment = getContainingTask().getEnvironment();
+        return new BatchTraces(
+                TraceSampling.of(
+                        environment.getJobConfiguration(),
+                        environment.getTaskManagerInfo().getConfiguration()),
+                getMetricGroup(),
+                getProcessingTimeService().getClock(),
+                settings.outputMode());
     }
 
     private CallAdmission admission() {

@@ -17,6 +17,7 @@ import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
@@ -31,6 +32,7 @@ import org.apache.flink.runtime.metrics.groups.TaskManagerMetricGroup;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
 import org.apache.flink.runtime.metrics.util.TestingMetricRegistry;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.runtime.util.TestingTaskManagerRuntimeInfo;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.StreamOperator;
@@ -43,6 +45,7 @@ import org.apache.flink.streaming.runtime.tasks.mailbox.Mail;
 import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.apache.flink.traces.Span;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.function.ThrowingRunnable;
 
@@ -59,6 +62,7 @@ final class OperatorRig<T> implements AutoCloseable {
     final ManualTimers timers = new ManualTimers();
     final OneInputStreamOperatorTestHarness<T, T> harness;
     final Map<String, Metric> metrics = new ConcurrentHashMap<>();
+    final List<Span> spans = new ArrayList<>();
     private MailboxExecutor mailbox;
 
     private OperatorRig(
@@ -68,7 +72,8 @@ final class OperatorRig<T> implements AutoCloseable {
             RowWeigher<T> weigher,
             RowGrouping<T> grouping,
             int subtask,
-            int parallelism)
+            int parallelism,
+            Configuration configuration)
             throws Exception {
         this.invoker = new FakeInvoker<>(compute);
         this.type = type;
@@ -78,6 +83,7 @@ final class OperatorRig<T> implements AutoCloseable {
                         .setParallelism(parallelism)
                         .setSubtaskIndex(subtask)
                         .setMetricGroup(recordingGroup())
+                        .setTaskManagerRuntimeInfo(new TestingTaskManagerRuntimeInfo(configuration))
                         .build();
         AsyncBatchWaitOperatorFactory<T, T> factory =
                 new AsyncBatchWaitOperatorFactory<>(
@@ -111,7 +117,8 @@ final class OperatorRig<T> implements AutoCloseable {
                 value -> value,
                 grouping,
                 subtask,
-                parallelism);
+                parallelism,
+                new Configuration());
     }
 
     static OperatorRig<Integer> create(BatchSettings settings, RowWeigher<Integer> weigher)
@@ -122,7 +129,15 @@ final class OperatorRig<T> implements AutoCloseable {
     static OperatorRig<Integer> create(
             BatchSettings settings, RowWeigher<Integer> weigher, RowGrouping<Integer> grouping)
             throws Exception {
-        return new OperatorRig<>(settings, Types.INT, value -> value * 10, weigher, grouping, 0, 1);
+        return new OperatorRig<>(
+                settings,
+                Types.INT,
+                value -> value * 10,
+                weigher,
+                grouping,
+                0,
+                1,
+                new Configuration());
     }
 
     static <T> OperatorRig<T> create(
@@ -136,7 +151,23 @@ final class OperatorRig<T> implements AutoCloseable {
             Function<T, T> compute,
             RowGrouping<T> grouping)
             throws Exception {
-        return new OperatorRig<>(settings.build(), type, compute, row -> 1, grouping, 0, 1);
+        return new OperatorRig<>(
+                settings.build(), type, compute, row -> 1, grouping, 0, 1, new Configuration());
+    }
+
+    /** A running operator without state, of a TaskManager with this configuration. */
+    static OperatorRig<Integer> open(Settings settings, Configuration configuration)
+            throws Exception {
+        return new OperatorRig<>(
+                        settings.build(),
+                        Types.INT,
+                        value -> value * 10,
+                        value -> value,
+                        RowGrouping.none(),
+                        0,
+                        1,
+                        configuration)
+                .opened();
     }
 
     /** A running operator without state. */
@@ -338,6 +369,7 @@ final class OperatorRig<T> implements AutoCloseable {
                         .setRegisterConsumer(
                                 (Metric metric, String name, AbstractMetricGroup<?> group) ->
                                         metrics.put(name, metric))
+                        .setSpanConsumer((span, group) -> spans.add(span))
                         .build();
         return TaskManagerMetricGroup.createTaskManagerMetricGroup(
                         registry, "localhost", ResourceID.generate())

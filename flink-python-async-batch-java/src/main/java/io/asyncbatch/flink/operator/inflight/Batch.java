@@ -7,6 +7,7 @@ import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.state.FailedRow;
 import io.asyncbatch.flink.operator.state.SavedElement;
+import io.asyncbatch.flink.operator.trace.BatchTrace;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.EnumSet;
@@ -15,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.ScheduledFuture;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
@@ -43,6 +45,8 @@ public final class Batch<IN, OUT> {
                     FailureKind.INVALID_RESULT,
                     FailureKind.TOO_LARGE,
                     FailureKind.WORKER_LOST);
+
+    private static final long NOT_HELD_UP = Long.MIN_VALUE;
 
     private enum State {
         BUFFERED,
@@ -75,6 +79,11 @@ public final class Batch<IN, OUT> {
     private long openedNanos;
     private long closedNanos;
     private long callBeganNanos;
+
+    private BatchTrace trace = BatchTrace.NONE;
+
+    /** Since when the next call is held up; {@link #NOT_HELD_UP} if it is not, or nobody asks. */
+    private long permitAwaitedNanos = NOT_HELD_UP;
 
     /** Of the deadline over all attempts, then of the answer of the timeout handler. */
     @Nullable private ScheduledFuture<?> deadlineTimer;
@@ -397,6 +406,33 @@ public final class Batch<IN, OUT> {
         return callBeganNanos;
     }
 
+    /** Has a span from now on, if it is one of those that have. */
+    void traceBy(BatchTrace batchTrace) {
+        trace = batchTrace;
+    }
+
+    BatchTrace trace() {
+        return trace;
+    }
+
+    boolean isTraced() {
+        return trace != BatchTrace.NONE;
+    }
+
+    /** The next call may not begin yet. Only the first time counts. */
+    void awaitPermit(long nanos) {
+        if (permitAwaitedNanos == NOT_HELD_UP) {
+            permitAwaitedNanos = nanos;
+        }
+    }
+
+    /** How long the call that begins now was held up, as far as that was noted. */
+    long endPermitWait(long nanos) {
+        long waited = permitAwaitedNanos == NOT_HELD_UP ? 0 : nanos - permitAwaitedNanos;
+        permitAwaitedNanos = NOT_HELD_UP;
+        return waited;
+    }
+
     /** When its first row came, by the monotonic clock. Of a batch that was invoked. */
     long openedNanos() {
         return openedNanos;
@@ -502,6 +538,11 @@ public final class Batch<IN, OUT> {
     @Nullable
     public OUT result(int row) {
         return outcomes.result(row);
+    }
+
+    /** Rows without a result. Of a batch that is done. */
+    int failedRows() {
+        return (int) IntStream.range(0, size).filter(row -> outcomes.failure(row) != null).count();
     }
 
     private int endOf(long before) {

@@ -9,6 +9,7 @@ import io.asyncbatch.flink.metrics.BatchMetrics;
 import io.asyncbatch.flink.metrics.InflightLoad;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.inflight.CallAdmission.Answer;
+import io.asyncbatch.flink.operator.trace.BatchTraces;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -51,6 +52,7 @@ public final class BatchDispatcher<IN, OUT>
     private final BatchSettings settings;
     private final ProcessingTimeService timeService;
     private final BatchMetrics metrics;
+    private final BatchTraces traces;
     private final BatchListener<IN, OUT> listener;
     private final InvokerCalls<IN, OUT> calls;
     private final Slots<IN, OUT> slots;
@@ -65,6 +67,7 @@ public final class BatchDispatcher<IN, OUT>
     private boolean closed;
 
     /**
+     * @param traces which batches have a span
      * @param admission whether a call may begin; closed with this
      */
     public BatchDispatcher(
@@ -73,12 +76,14 @@ public final class BatchDispatcher<IN, OUT>
             ProcessingTimeService timeService,
             MailboxExecutor mailbox,
             BatchMetrics metrics,
+            BatchTraces traces,
             BatchListener<IN, OUT> listener,
             CallAdmission admission) {
         this.settings = settings;
         this.calls = new InvokerCalls<>(invoker, mailbox, this, timeService.getClock());
         this.timeService = timeService;
         this.metrics = metrics;
+        this.traces = traces;
         this.listener = listener;
         this.slots = new Slots<>(settings);
         this.settlement =
@@ -154,6 +159,7 @@ public final class BatchDispatcher<IN, OUT>
     public void release(Batch<IN, OUT> batch) throws Exception {
         if (batch.holdsSlot()) {
             metrics.batchLeft(nanoTime() - batch.openedNanos());
+            batch.trace().left();
             slots.free(batch);
             makeCalls();
         }
@@ -184,6 +190,13 @@ public final class BatchDispatcher<IN, OUT>
     public void dispatch(Batch<IN, OUT> batch, Answer answer) throws Exception {
         invoked.add(batch);
         BatchRequest<IN> request = batch.dispatch(++lastBatchId);
+        batch.traceBy(
+                traces.begin(
+                        lastBatchId,
+                        batch.size(),
+                        batch.bytes(),
+                        batch.openedNanos(),
+                        batch.closedNanos()));
         metrics.batchDispatched(nanoTime() - batch.closedNanos());
         startDeadline(batch);
         invoke(batch, request, answer);
@@ -203,7 +216,10 @@ public final class BatchDispatcher<IN, OUT>
                     batch);
             return;
         }
-        batch.callBegan(nanoTime());
+        long now = nanoTime();
+        batch.callBegan(now);
+        batch.trace()
+                .callBegan(request.attempt(), request.inputs().size(), batch.endPermitWait(now));
         hedges.began(batch, request);
         call(batch, request);
     }
@@ -223,7 +239,7 @@ public final class BatchDispatcher<IN, OUT>
         try {
             calls.invoke(batch, request);
         } catch (Exception invokerFailure) {
-            settlement.broken(request, invokerFailure);
+            settlement.broken(batch, request, invokerFailure);
         }
     }
 
@@ -252,12 +268,14 @@ public final class BatchDispatcher<IN, OUT>
         gate.ended(batch);
         if (told instanceof BatchOutcome.WorkerLost<OUT> lost) {
             admission.ignored(batch);
+            batch.trace().callEnded(lost);
             onWorkerLost(batch, request, lost);
             return;
         }
         metrics.callEnded(callNanos);
         listener.onCallEnded(callNanos);
         admission.ended(batch, told, reportedNanos);
+        batch.trace().callEnded(failure == null ? told : null);
         if (!(told instanceof BatchOutcome.Success)
                 && failure == null
                 && batch.calls().unsettledCount() == 0) {
@@ -320,10 +338,11 @@ public final class BatchDispatcher<IN, OUT>
             throws Exception {
         batch.setDeadlineTimer(
                 timerIn(TIMEOUT_ANSWER_GRACE_MILLIS, () -> onGraceExpired(batch, request)));
+        batch.trace().timeoutHandlerAsked(request.inputs().size());
         try {
             calls.askTimeoutHandler(batch, request);
         } catch (Exception invokerFailure) {
-            settlement.broken(request, invokerFailure);
+            settlement.broken(batch, request, invokerFailure);
         }
     }
 
@@ -344,11 +363,12 @@ public final class BatchDispatcher<IN, OUT>
         }
         gate.ended(batch);
         if (outcome instanceof BatchOutcome.WorkerLost<OUT> lost) {
+            batch.trace().callEnded(lost);
             onWorkerLost(batch, request, lost);
         } else {
-            goOnIf(
-                    settlement.settle(batch, request, FailureKind.TIMEOUT, tell(outcome), failure),
-                    batch);
+            BatchOutcome<OUT> told = tell(outcome);
+            batch.trace().callEnded(failure == null ? told : null);
+            goOnIf(settlement.settle(batch, request, FailureKind.TIMEOUT, told, failure), batch);
         }
     }
 
@@ -465,6 +485,13 @@ public final class BatchDispatcher<IN, OUT>
         }
     }
 
+    @Override
+    public void awaitsPermit(Batch<IN, OUT> batch) {
+        if (traces.areOn()) {
+            batch.awaitPermit(nanoTime());
+        }
+    }
+
     /**
      * The call that was under way has ended.
      *
@@ -494,6 +521,9 @@ public final class BatchDispatcher<IN, OUT>
         invoked.remove(batch);
         gate.ended(batch);
         metrics.batchDone(batch.size());
+        if (batch.isTraced()) {
+            batch.trace().done(batch.failedRows());
+        }
         listener.onDone(batch);
         makeCalls();
     }

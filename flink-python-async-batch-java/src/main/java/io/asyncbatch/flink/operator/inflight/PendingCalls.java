@@ -37,6 +37,9 @@ final class PendingCalls<IN, OUT> {
         /** The same call once more. */
         void repeat(Batch<IN, OUT> batch, BatchRequest<IN> failed, Answer answer) throws Exception;
 
+        /** The next call of a batch, whose turn it is otherwise, may not begin yet. */
+        void awaitsPermit(Batch<IN, OUT> batch);
+
         /** A batch that comes now is called for at once, which was not so when asked last. */
         void hasRoom() throws Exception;
     }
@@ -144,6 +147,7 @@ final class PendingCalls<IN, OUT> {
             // Whatever it was called for before, that it is called for now repeats no failure.
             Answer answer = admission.ask(next, 1, next.calls().nextPartSize());
             if (answer == Answer.WAIT) {
+                maker.awaitsPermit(next);
                 return false;
             }
             gate.take();
@@ -169,6 +173,7 @@ final class PendingCalls<IN, OUT> {
                 make(next, answer);
             } else {
                 held.add(next);
+                maker.awaitsPermit(next.batch());
                 retriesWait |= answer == Answer.RETRIES_WAIT;
                 mayGoOn = answer != Answer.WAIT;
             }
@@ -204,6 +209,7 @@ final class PendingCalls<IN, OUT> {
             }
             Answer answer = admission.ask(next, 1, next.size());
             if (answer == Answer.WAIT) {
+                maker.awaitsPermit(next);
                 return false;
             }
             slots.take();

@@ -58,7 +58,7 @@ final class Settlement<IN, OUT> {
             Throwable failure)
             throws Exception {
         if (failure != null) {
-            return broken(request, ExceptionUtils.stripCompletionException(failure));
+            return broken(batch, request, ExceptionUtils.stripCompletionException(failure));
         } else if (outcome instanceof BatchOutcome.Success<OUT> success) {
             return succeeded(batch, request, success);
         } else if (outcome instanceof BatchOutcome.TooLarge<OUT> tooLarge) {
@@ -70,7 +70,7 @@ final class Settlement<IN, OUT> {
                     reported.invalidResult() ? FailureKind.INVALID_RESULT : exceptionKind,
                     reported.cause());
         }
-        return broken(request, new IllegalStateException("the invoker reported no outcome"));
+        return broken(batch, request, new IllegalStateException("the invoker reported no outcome"));
     }
 
     /** The call returned: its results and failures are those of the rows it did not give early. */
@@ -120,14 +120,14 @@ final class Settlement<IN, OUT> {
             throws Exception {
         if (!failures.isEmpty()
                 && failureHandling.judge(FailureKind.ROW_FAILURE, 1) == Verdict.FAIL_TASK) {
-            return failTask(request, FailureKind.ROW_FAILURE, failures.get(0).cause());
+            return failTask(batch, request, FailureKind.ROW_FAILURE, failures.get(0).cause());
         }
         Map<Integer, Throwable> failureOf = new HashMap<>();
         failures.forEach(failure -> failureOf.put(failure.row(), failure.cause()));
         for (int i = 0; i < rows.length; i++) {
             int row = rows[i];
             if (!batch.calls().isUnsettled(row)) {
-                return failTask(request, FailureKind.INVALID_RESULT, foreign(row, request));
+                return failTask(batch, request, FailureKind.INVALID_RESULT, foreign(row, request));
             }
             Throwable cause = failureOf.get(row);
             if (cause == null) {
@@ -181,7 +181,7 @@ final class Settlement<IN, OUT> {
                 return true;
             }
             default -> {
-                return failTask(request, kind, cause);
+                return failTask(batch, request, kind, cause);
             }
         }
     }
@@ -196,7 +196,7 @@ final class Settlement<IN, OUT> {
             Batch<IN, OUT> batch, BatchRequest<IN> request, Exception cause, boolean failsTask)
             throws Exception {
         if (failsTask) {
-            return failTask(request, FailureKind.CIRCUIT_OPEN, cause);
+            return failTask(batch, request, FailureKind.CIRCUIT_OPEN, cause);
         }
         metrics.rowsFailed(FailureKind.CIRCUIT_OPEN, batch.calls().unsettledCount());
         batch.failCall(failedRow(FailureKind.CIRCUIT_OPEN, cause, request));
@@ -208,12 +208,15 @@ final class Settlement<IN, OUT> {
      *
      * @return false, as that ends the task
      */
-    boolean broken(BatchRequest<IN> request, Throwable cause) throws Exception {
-        return failTask(request, FailureKind.INVOKER, cause);
+    boolean broken(Batch<IN, OUT> batch, BatchRequest<IN> request, Throwable cause)
+            throws Exception {
+        return failTask(batch, request, FailureKind.INVOKER, cause);
     }
 
-    private boolean failTask(BatchRequest<IN> request, FailureKind kind, Throwable cause)
+    private boolean failTask(
+            Batch<IN, OUT> batch, BatchRequest<IN> request, FailureKind kind, Throwable cause)
             throws Exception {
+        batch.trace().failed();
         metrics.batchFailed(kind);
         listener.onFailure(
                 new BatchFailedException(request.batchId(), request.inputs().size(), cause));

@@ -13,6 +13,8 @@ import io.asyncbatch.flink.operator.inflight.Batch;
 import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
 import io.asyncbatch.flink.operator.inflight.BatchListener;
 import io.asyncbatch.flink.operator.inflight.CallAdmission;
+import io.asyncbatch.flink.operator.trace.BatchTraces;
+import io.asyncbatch.flink.operator.trace.TraceSampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -59,7 +61,8 @@ final class Gatherer<IN, OUT> implements BatchListener<IN, OUT> {
             RowWeigher<IN> weigher,
             ProcessingTimeService timeService,
             MailboxExecutor mailbox,
-            MetricGroup metricGroup) {
+            MetricGroup metricGroup,
+            TraceSampling sampling) {
         this.timeService = timeService;
         this.limit = new LearnedLimit(settings.batchSize(), settings.maxBatchBytes());
         this.metrics =
@@ -72,6 +75,11 @@ final class Gatherer<IN, OUT> implements BatchListener<IN, OUT> {
                         timeService,
                         mailbox,
                         metrics,
+                        new BatchTraces(
+                                sampling,
+                                metricGroup,
+                                timeService.getClock(),
+                                settings.outputMode()),
                         this,
                         CallAdmission.ALWAYS);
         this.former =

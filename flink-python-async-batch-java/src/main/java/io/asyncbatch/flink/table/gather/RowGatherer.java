@@ -5,6 +5,7 @@ import io.asyncbatch.flink.invoker.BatchInvokerFactory;
 import io.asyncbatch.flink.invoker.TaskInvokerContext;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.buffer.RowWeigher;
+import io.asyncbatch.flink.operator.trace.TraceSampling;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -63,7 +64,10 @@ public final class RowGatherer<IN, OUT> implements AutoCloseable {
                         weigher,
                         thread,
                         thread,
-                        context.runtimeContext().getMetricGroup());
+                        context.runtimeContext().getMetricGroup(),
+                        TraceSampling.of(
+                                context.taskEnvironment().getJobConfiguration(),
+                                context.taskEnvironment().getTaskManagerInfo().getConfiguration()));
     }
 
     /**

@@ -8,6 +8,7 @@ import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.ManualTimers;
+import io.asyncbatch.flink.operator.trace.TraceSampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,7 +49,8 @@ final class GathererRig {
                         row -> 0,
                         timers,
                         mails,
-                        UnregisteredMetricsGroup.createOperatorMetricGroup());
+                        UnregisteredMetricsGroup.createOperatorMetricGroup(),
+                        new TraceSampling(0));
     }
 
     List<CompletableFuture<String>> add(int... rows) throws Exception {
