@@ -55,6 +55,8 @@ lint: install $(STAMPS)/lint $(STAMPS)/docs ## check formatting, compiler warnin
 	cd $(PACKAGE)/.. && PYTHONPATH=. $(abspath $(VENV))/bin/lint-imports \
 		--config $(CURDIR)/pyflink-async-batch/pyproject.toml --no-cache
 	$(PY) -m sphinx -q -W --keep-going -b dummy -c docs/site . target/pages
+	$(MAKE) --no-print-directory bill
+	$(PY) release/scan.py --bill $(BILL) --as-of-review # the same on any day; 'make scan' looks at the date
 
 .PHONY: format
 format: install $(STAMPS)/lint ## rewrite the sources as lint wants them
@@ -130,6 +132,18 @@ dist: $(STAMPS)/flink ## what is published, of what is committed: wheel, sdist, 
 .PHONY: dist-check
 dist-check: $(STAMPS)/flink ## build that twice and compare, and have the sdist build the wheel with no repository around
 	$(PY) release/dist.py --check
+
+# What the jar holds, as for a release, and without its Javadoc.
+BILL := $(JAVA_MODULE)/target/bom.json
+
+.PHONY: scan
+scan: $(STAMPS)/lint $(STAMPS)/jar bill ## look for known holes in what is shipped and in what builds it; part of every release
+	$(PY) release/scan.py --bill $(BILL)
+
+.PHONY: bill
+bill: # of what is compiled already
+	$(MVN) -q -pl $(JAVA_MODULE) -am -DskipTests -DoutputFormat=json -DincludeProvidedScope=false \
+		org.cyclonedx:cyclonedx-maven-plugin:makeBom
 
 .PHONY: mvn
 mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -am test"

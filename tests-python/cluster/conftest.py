@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 from session_cluster import FIRST_PROMETHEUS_PORT, SessionCluster
+from trace_collector import TraceCollector
+
+MONITORING = Path(__file__).resolve().parents[2] / "examples" / "monitoring"
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +43,31 @@ def gpu_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionClu
 
 
 @pytest.fixture(scope="module")
-def monitored_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionCluster]:
-    """One with the reporter for Prometheus, as the example sets it up, on other ports."""
-    example = Path(__file__).resolve().parents[2] / "examples" / "monitoring" / "flink-config.yaml"
-    lines = [
-        line
-        for line in example.read_text(encoding="utf-8").splitlines()
-        if line and not line.startswith("#")
-    ]
+def monitored_cluster(
+    tmp_path_factory: pytest.TempPathFactory, trace_collector: TraceCollector
+) -> Iterator[SessionCluster]:
+    """One with the reporters of the examples, on other ports and with every batch in a span."""
     ports = "%d-%d" % (FIRST_PROMETHEUS_PORT, FIRST_PROMETHEUS_PORT + 9)
-    options = [line.replace("9249-9258", ports) for line in lines]
-    assert options != lines
+    options = [
+        *_example("flink-config.yaml", "9249-9258", ports),
+        *_example("flink-traces.yaml", "127.0.0.1:4318", "127.0.0.1:%d" % trace_collector.port),
+    ]
     yield from _running(SessionCluster(tmp_path_factory.mktemp("cluster"), options=options))
+
+
+@pytest.fixture(scope="module")
+def trace_collector() -> Iterator[TraceCollector]:
+    collector = TraceCollector()
+    yield collector
+    collector.close()
+
+
+def _example(name: str, old: str, new: str) -> list[str]:
+    """The lines of an example, with something else in the place of what depends on the machine."""
+    text = (MONITORING / name).read_text(encoding="utf-8")
+    assert old in text
+    lines = text.replace(old, new).splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _running(cluster: SessionCluster) -> Iterator[SessionCluster]:
