@@ -16,11 +16,12 @@ def text_of(page: str) -> str:
 
 @PAGES
 def test_java_tests_that_are_named_exist(page: str) -> None:
-    named = re.findall(r"`(\w+(?:Test|ITCase))\.(\w+)`", text_of(page))
+    named = re.findall(r"`(\w+(?:Test|ITCase|Properties))\.(\w+)`", text_of(page))
     assert len(named) > 25
     sources = {
         path.stem: path.read_text(encoding="utf-8")
-        for path in (ROOT / "tests-java" / "src" / "test" / "java").rglob("*.java")
+        for module in ("tests-java", "arrow-bridge")
+        for path in (ROOT / module / "src" / "test" / "java").rglob("*.java")
     }
     missing = [
         f"{name}.{method}"

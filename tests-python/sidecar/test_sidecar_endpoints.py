@@ -319,3 +319,22 @@ def test_reconnects_leave_nothing_behind(directory: Path) -> None:
             ask()
         wait_for(lambda: process.num_fds() <= before)
         assert process.num_threads() <= threads + os.cpu_count()
+
+
+CONNECT = (
+    "socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; "
+    "print connect($s, sockaddr_un($ARGV[0])) ? 'connected' : $!"
+)
+
+
+def connect_as(user: int, path: Path) -> str:
+    """What becomes of a process of that user that connects; Python itself may be private."""
+    command = ["perl", "-MSocket", "-e", CONNECT, str(path)]
+    return subprocess.run(command, user=user, cwd="/", capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
+def test_another_user_cannot_connect(directory: Path) -> None:
+    with asked_sidecar(directory, "models:Double"):
+        assert connect_as(0, directory / "s") == "connected"
+        assert connect_as(65534, directory / "s") == "Permission denied"

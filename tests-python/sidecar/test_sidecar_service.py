@@ -369,3 +369,15 @@ def test_faults_happen_to_the_calls_that_they_are_for(directory: Path) -> None:
         assert stub.ModelInfer(request).outputs[0].shape == [1]
         assert stub.ModelInfer(request).outputs[0].shape == [2]
         assert error_of(lambda: stub.ModelInfer(request)).details() == "injected"
+
+
+def test_a_request_that_unpacks_to_too_much_is_not_taken(directory: Path) -> None:
+    """Sixteen megabytes of zeros are sixteen kilobytes on the wire."""
+    zeros = bytes(16 * 1024 * 1024)
+    request = infer_request("Double", ("x", "FP32", [len(zeros) // 4], zeros))
+    arguments = ("--max-message-bytes", str(1024 * 1024))
+    with asked_sidecar(directory, "models:Double", *arguments) as (_, stub):
+        error = error_of(lambda: stub.ModelInfer(request, compression=grpc.Compression.Gzip))
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        fits = infer_request("Double", ("x", "FP32", [1], bytes(4)))
+        assert stub.ModelInfer(fits, compression=grpc.Compression.Gzip).outputs

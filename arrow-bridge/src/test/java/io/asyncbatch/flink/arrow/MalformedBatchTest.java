@@ -4,10 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.arrow.ElementSamples.Sample;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.VectorUnloader;
+import org.apache.arrow.vector.compression.CompressionCodec;
+import org.apache.arrow.vector.compression.CompressionUtil;
+import org.apache.arrow.vector.ipc.WriteChannel;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
+import org.apache.arrow.vector.ipc.message.MessageSerializer;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.junit.jupiter.api.Test;
@@ -15,6 +29,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class MalformedBatchTest {
+
+    private static final long[] EXTREMES = {
+        -1, Long.MIN_VALUE, Long.MAX_VALUE, 1L << 31, 1L << 40, 1L << 62, 0x7FFFFFFF80000000L
+    };
 
     static List<Sample<?>> samples() {
         return ElementSamples.all();
@@ -51,6 +69,76 @@ class MalformedBatchTest {
                     }
                 }
             }
+        }
+    }
+
+    /** Offsets, lengths, counts and sizes that are huge or negative. */
+    @ParameterizedTest
+    @MethodSource("samples")
+    <T> void everyWordSetToAnExtremeIsReportedOrHarmless(Sample<T> sample) {
+        try (Codec<T> codec = new Codec<>(sample.type())) {
+            byte[] bytes = codec.encode(sample.rows());
+            for (int at = 0; at + Long.BYTES <= bytes.length; at += Integer.BYTES) {
+                for (long value : EXTREMES) {
+                    byte[] damaged = bytes.clone();
+                    ByteBuffer words = ByteBuffer.wrap(damaged).order(ByteOrder.LITTLE_ENDIAN);
+                    if (at % Long.BYTES == 0) {
+                        words.putLong(at, value);
+                    } else {
+                        words.putInt(at, (int) (value >> Integer.SIZE));
+                    }
+                    try {
+                        assertThat(codec.decode(damaged, sample.rows().size()))
+                                .hasSize(sample.rows().size());
+                    } catch (MalformedBatchException e) {
+                        assertThat(codec.heldBytes()).isZero();
+                    }
+                }
+            }
+        }
+    }
+
+    /** What it unpacks to may be a thousand times what was sent. */
+    @Test
+    void compressedBatchIsReportedBeforeItIsUnpacked() {
+        Schema schema = ArrowSchemas.forType(Types.LONG);
+        try (Codec<Long> codec = new Codec<>(Types.LONG);
+                VectorSchemaRoot root = VectorSchemaRoot.create(schema, codec.reading)) {
+            root.allocateNew();
+            root.setRowCount(1_000);
+            VectorUnloader unloader = new VectorUnloader(root, true, new SaysLz4(), true);
+            byte[] bytes;
+            try (ArrowRecordBatch batch = unloader.getRecordBatch()) {
+                ByteArrayOutputStream output = new ByteArrayOutputStream();
+                MessageSerializer.serialize(new WriteChannel(Channels.newChannel(output)), batch);
+                bytes = output.toByteArray();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            long held = codec.heldBytes();
+            assertThatThrownBy(() -> codec.reader.read(ByteBuffer.wrap(bytes), 1_000))
+                    .isInstanceOf(MalformedBatchException.class)
+                    .hasMessageContaining("Compressed");
+            assertThat(codec.heldBytes()).isEqualTo(held);
+        }
+    }
+
+    /** Compresses nothing and says that it did. */
+    private static final class SaysLz4 implements CompressionCodec {
+
+        @Override
+        public ArrowBuf compress(BufferAllocator allocator, ArrowBuf uncompressed) {
+            return uncompressed;
+        }
+
+        @Override
+        public ArrowBuf decompress(BufferAllocator allocator, ArrowBuf compressed) {
+            throw new AssertionError("nothing is to be unpacked");
+        }
+
+        @Override
+        public CompressionUtil.CodecType getCodecType() {
+            return CompressionUtil.CodecType.LZ4_FRAME;
         }
     }
 

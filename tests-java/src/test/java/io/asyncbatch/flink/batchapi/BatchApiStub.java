@@ -21,6 +21,7 @@ import java.util.Queue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.regex.Matcher;
@@ -195,6 +196,41 @@ public final class BatchApiStub implements AutoCloseable {
         return (exchange, usual) -> {
             try {
                 closing.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        };
+    }
+
+    /** An answer that goes on until the client has enough of it. */
+    public static Fault endless(byte[] beginning, char filler) {
+        return (exchange, usual) -> {
+            byte[] more = String.valueOf(filler).repeat(8_192).getBytes(StandardCharsets.UTF_8);
+            exchange.getResponseHeaders().add("Content-Type", "application/json");
+            exchange.sendResponseHeaders(200, 0);
+            try (OutputStream body = exchange.getResponseBody()) {
+                body.write(beginning);
+                while (true) {
+                    body.write(more);
+                }
+            } catch (IOException gone) {
+                exchange.close();
+            }
+        };
+    }
+
+    /** An answer that never stops to come, a byte now and then. */
+    public Fault drip() {
+        return (exchange, usual) -> {
+            exchange.getResponseHeaders().add("Content-Type", "application/json");
+            exchange.sendResponseHeaders(200, 0);
+            try {
+                while (!closing.await(20, TimeUnit.MILLISECONDS)) {
+                    exchange.getResponseBody().write(' ');
+                    exchange.getResponseBody().flush();
+                }
+            } catch (IOException gone) {
+                exchange.close();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }

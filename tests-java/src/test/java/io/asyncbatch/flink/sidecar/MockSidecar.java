@@ -430,6 +430,17 @@ final class MockSidecar implements AutoCloseable {
                     (int) parameters.get("shared_memory_byte_size").getInt64Param());
         }
 
+        /** What is sent is small, and what it unpacks to is not. */
+        void sendPacked(ModelInferResponse answer) {
+            if (end()) {
+                call.setCompression("gzip");
+                call.sendHeaders(new Metadata());
+                call.setMessageCompression(true);
+                call.sendMessage(answer);
+                call.close(Status.OK, new Metadata());
+            }
+        }
+
         void send(ModelInferResponse answer) {
             if (end()) {
                 call.sendHeaders(new Metadata());

@@ -3,10 +3,12 @@ package io.asyncbatch.flink.sidecar;
 import static io.asyncbatch.flink.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import io.asyncbatch.flink.metrics.DocumentedMetrics;
 import io.asyncbatch.flink.sidecar.SidecarException.Kind;
 import io.asyncbatch.flink.sidecar.channel.AnswerHandler;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -153,6 +155,39 @@ class SidecarClientTest {
             assertThat(rig.call(1L).sidecarFailure())
                     .isInstanceOf(SidecarException.InvalidTensor.class)
                     .hasMessageContaining("1024");
+            server.release();
+            assertThat(rig.call(2L).get()).containsExactly(20L);
+        }
+    }
+
+    /** A server that packs where it may does not here, where that would be 2 KiB for 2 MiB. */
+    @Test
+    void noPackedAnswerIsAccepted() throws Exception {
+        ByteString zeros = ByteString.copyFrom(new byte[2 * 1024 * 1024]);
+        server.behaviour =
+                inference ->
+                        inference.sendPacked(
+                                inference.answer().toBuilder()
+                                        .setRawOutputContents(0, zeros)
+                                        .build());
+        try (ClientRig rig = ClientRig.open(server.options().maxMessageBytes(1024 * 1024))) {
+            SidecarException failure = rig.call(1L).sidecarFailure();
+            assertThat(failure).hasMessageContaining("1048576");
+            assertThat(failure.isRetryable()).isFalse();
+            assertThat(server.headers.get(0).keys()).doesNotContain("grpc-accept-encoding");
+            server.release();
+            assertThat(rig.call(2L).get()).containsExactly(20L);
+        }
+    }
+
+    @Test
+    void headersThatAreTooLargeEndTheRequest() throws Exception {
+        Metadata many = new Metadata();
+        Metadata.Key<String> key = Metadata.Key.of("x", Metadata.ASCII_STRING_MARSHALLER);
+        many.put(key, "y".repeat(1024 * 1024));
+        server.behaviour = inference -> inference.fail(Status.UNKNOWN, many);
+        try (ClientRig rig = ClientRig.open(server.options())) {
+            assertThat(rig.call(1L).sidecarFailure().getMessage()).hasSizeLessThan(2_000);
             server.release();
             assertThat(rig.call(2L).get()).containsExactly(20L);
         }

@@ -3,6 +3,8 @@ package io.asyncbatch.flink.sidecar.channel;
 import io.asyncbatch.flink.sidecar.SidecarException;
 import io.asyncbatch.flink.sidecar.SidecarException.Kind;
 import io.asyncbatch.flink.sidecar.SidecarOptions;
+import io.grpc.Codec;
+import io.grpc.DecompressorRegistry;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.NegotiationType;
@@ -77,6 +79,10 @@ final class Transport {
                         // The server is next door; and names are no place for configuration.
                         .proxyDetector(address -> null)
                         .disableServiceConfigLookUp()
+                        // Little that unpacks to much would only be noticed once it is unpacked.
+                        .decompressorRegistry(
+                                DecompressorRegistry.emptyInstance()
+                                        .with(Codec.Identity.NONE, false))
                         .maxInboundMessageSize(options.maxMessageBytes())
                         .keepAliveTime(options.keepAliveTime().toNanos(), TimeUnit.NANOSECONDS)
                         .keepAliveTimeout(

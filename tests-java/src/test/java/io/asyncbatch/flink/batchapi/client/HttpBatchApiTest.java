@@ -3,6 +3,7 @@ package io.asyncbatch.flink.batchapi.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.assertj.core.api.Assertions.tuple;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.asyncbatch.flink.batchapi.BatchApiStub;
@@ -212,7 +213,12 @@ class HttpBatchApiTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"https://elsewhere.example/v1/batches/b", "/v1/batches/c"})
+    @ValueSource(
+            strings = {
+                "https://elsewhere.example/v1/batches/b",
+                "/v1/batches/c",
+                "file:///etc/passwd"
+            })
     void redirectsAreNotFollowed(String location) {
         stub.fault("GET /v1/batches/b", BatchApiStub.status(302, "Location", location));
         assertThat(failureOf(openAi.status("b")))
@@ -287,6 +293,109 @@ class HttpBatchApiTest {
                 .extracting(BatchApiException::kind)
                 .isEqualTo(BatchApiException.Kind.REJECTED);
         assertThat(Files.size(target)).isLessThanOrEqualTo(10_000);
+    }
+
+    /** The key goes to the address that was configured and to no other. */
+    @ParameterizedTest
+    @ValueSource(ints = {301, 302, 303, 307, 308})
+    void theKeyIsNotSentToWhereARedirectPoints(int status) throws Exception {
+        try (BatchApiStub elsewhere = new BatchApiStub()) {
+            String there = elsewhere.openAi() + "/files";
+            stub.fault("POST /v1/files", BatchApiStub.status(status, "Location", there));
+            CompletableFuture<?> upload = openAi.upload(requests(openAi, 1), "batch-0-0.jsonl");
+            assertThat(failureOf(upload).kind()).isEqualTo(BatchApiException.Kind.FATAL);
+            assertThat(stub.requests().get(0).header("Authorization")).contains(SECRET);
+            assertThat(elsewhere.requests()).isEmpty();
+        }
+    }
+
+    @Test
+    void anAnswerWithoutEndIsCutOff() throws Exception {
+        stub.fault("GET /v1/batches/b", BatchApiStub.endless("{\"id\":\"".getBytes(), 'x'));
+        assertThat(failureOf(openAi.status("b")))
+                .hasMessageContaining("larger than the")
+                .extracting(BatchApiException::kind)
+                .isEqualTo(BatchApiException.Kind.REJECTED);
+        Path target = Files.createTempFile(directory, "results", ".jsonl");
+        stub.fault("GET /v1/files/f/content", BatchApiStub.endless(new byte[0], '\n'));
+        assertThat(failureOf(openAi.fetch("f", target)).kind())
+                .isEqualTo(BatchApiException.Kind.REJECTED);
+        assertThat(Files.size(target)).isLessThanOrEqualTo(10_000);
+    }
+
+    @Test
+    void anAnswerThatDripsForEverEndsAtTheDeadline() throws Exception {
+        BatchApi impatient =
+                api(HttpBatchApiFactory.Shape.OPENAI, stub.openAi(), Duration.ofMillis(300));
+        stub.fault("GET /v1/batches/b", stub.drip());
+        assertThat(failureOf(impatient.status("b")))
+                .hasMessageContaining("no answer in time")
+                .extracting(BatchApiException::kind)
+                .isEqualTo(BatchApiException.Kind.TRANSIENT);
+        impatient.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "../../../admin",
+                "..",
+                "a/b",
+                "a?b=c",
+                "a#b",
+                "a b",
+                "a\\nHost: elsewhere",
+                "a\\r\\n\\r\\nGET /",
+                "a\\u0000",
+                "%2e%2e",
+                "http://169.254.169.254/",
+                ""
+            })
+    void anIdThatIsNoPartOfAPathIsRefused(String id) {
+        String quoted = '"' + id + '"';
+        for (String answer :
+                List.of(
+                        "{\"id\":" + quoted + ",\"status\":\"completed\"}",
+                        "{\"id\":\"b\",\"status\":\"completed\",\"output_file_id\":" + quoted + "}",
+                        "{\"id\":\"b\",\"status\":\"completed\",\"error_file_id\":"
+                                + quoted
+                                + "}")) {
+            stub.fault("GET /v1/batches/b", BatchApiStub.answer(200, "application/json", answer));
+            assertThat(failureOf(openAi.status("b"))).hasMessageContaining("no usable");
+        }
+        assertThat(stub.requests()).hasSize(3);
+    }
+
+    @Test
+    void hostileLinesAreCountedAndTheOthersRead() throws Exception {
+        Path file = Files.createTempFile(directory, "results", ".jsonl");
+        String right =
+                "{\"custom_id\":\"a\",\"response\":{\"status_code\":200,\"body\":{\"n\":1}}}";
+        Files.writeString(
+                file,
+                String.join(
+                        "\n",
+                        "[".repeat(100_000),
+                        "{\"custom_id\":" + "{\"x\":".repeat(10_000),
+                        "{\"custom_id\":" + "9".repeat(5_000) + "}",
+                        "{\"custom_id\":\"b\",\"response\":{\"status_code\":1e1000000000}}",
+                        "{\"custom_id\":[\"c\"]}",
+                        right));
+        // A first line that is an array would have the whole file be one.
+        Files.writeString(file, "\u007f\n" + Files.readString(file));
+        List<ResultLine> read = new ArrayList<>();
+        List<JsonNode> foreign = new ArrayList<>();
+        int damaged =
+                ResultReader.read(
+                        file,
+                        line ->
+                                openAi.result(line)
+                                        .ifPresentOrElse(read::add, () -> foreign.add(line)));
+        assertThat(damaged).isEqualTo(4);
+        assertThat(foreign).hasSize(1);
+        assertThat(read)
+                .extracting(ResultLine::customId, ResultLine::body)
+                .containsExactly(tuple("b", null), tuple("a", "{\"n\":1}"));
     }
 
     @Test

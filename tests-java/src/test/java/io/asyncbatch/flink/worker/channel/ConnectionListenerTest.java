@@ -2,16 +2,19 @@ package io.asyncbatch.flink.worker.channel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.google.protobuf.ByteString;
 import io.asyncbatch.flink.proto.FrameHeader;
 import io.asyncbatch.flink.proto.FrameKind;
+import java.io.File;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -29,6 +32,8 @@ class ConnectionListenerTest {
     private static final byte[] TOKEN = {1, 2, 3, 4};
     private static final byte[] WRONG_TOKEN = {1, 2, 3, 5};
     private static final ConnectionListener.Liveness ALIVE = () -> {};
+
+    private static final int NOBODY = 65_534;
 
     @TempDir Path temporary;
 
@@ -99,6 +104,43 @@ class ConnectionListenerTest {
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory)))
                     .isEqualTo("rwx------");
         }
+    }
+
+    @Test
+    void anotherUserCannotConnect() throws Exception {
+        assumeThat(isRoot()).as("only root becomes another user").isTrue();
+        Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rwxr-xr-x"));
+        try (ConnectionListener listener = ConnectionListener.listen(List.of(temporary), TOKEN)) {
+            String socket = listener.socketPath().orElseThrow().toString();
+            assertThat(connectsAs(0, socket)).isEqualTo("connected");
+            assertThat(connectsAs(NOBODY, socket)).isEqualTo("Permission denied");
+        }
+    }
+
+    private static boolean isRoot() throws IOException {
+        return Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0);
+    }
+
+    /** What becomes of a process of that user that connects. */
+    private static String connectsAs(int user, String socket) throws Exception {
+        String connect =
+                "socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; "
+                        + "print connect($s, sockaddr_un($ARGV[0])) ? 'connected' : $!";
+        Process process =
+                new ProcessBuilder(
+                                "setpriv",
+                                "--reuid=" + user,
+                                "--regid=" + user,
+                                "--clear-groups",
+                                "perl",
+                                "-MSocket",
+                                "-e",
+                                connect,
+                                socket)
+                        .directory(new File("/"))
+                        .redirectErrorStream(true)
+                        .start();
+        return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }
 
     @Test
