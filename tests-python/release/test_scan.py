@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "release"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "release"))
 
 import scan
 from scan import Part
 
+ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 22)
 NETTY = "io.netty/netty-codec-http2"
 FLOOD: dict[str, Any] = {
