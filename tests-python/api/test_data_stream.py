@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pyflink.common import Duration, Time, Types
+from pyflink.common import Configuration, Duration, Time, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment, TimeDomain
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
@@ -387,3 +387,17 @@ def test_other_java_exceptions_are_left_alone(
     monkeypatch.setattr(builder, "of", fail, raising=False)
     with pytest.raises(Exception, match="NoSuchElementException"):
         wait_batch(numbers, Identity(), Time.seconds(30), 32)
+
+
+@pytest.mark.parametrize("share", ["1.5", "-1", "NaN", "often"])
+def test_a_share_of_traced_batches_that_cannot_be_is_refused(share: str) -> None:
+    configuration = Configuration()
+    configuration.set_string("async-batch.trace.sampling", share)
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    numbers = environment.from_collection([1, 2], type_info=Types.LONG())
+    with pytest.raises(UnsupportedEnvironmentError) as raised:
+        AsyncDataStream.unordered_wait_batch(
+            numbers, Identity(), timeout=Time.seconds(1), batch_size=1, output_type=Types.LONG()
+        )
+    assert "async-batch.trace.sampling must be a number from 0 to 1" in str(raised.value)
+    environment.close()

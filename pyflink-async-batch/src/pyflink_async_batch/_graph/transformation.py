@@ -8,7 +8,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import to_jarray
 
 from pyflink_async_batch._graph.gpu_resources import j_gpu_resources
-from pyflink_async_batch.errors import UnsupportedTypeError
+from pyflink_async_batch.errors import UnsupportedEnvironmentError, UnsupportedTypeError
 from pyflink_async_batch.option_checks import positive_millis
 from pyflink_async_batch.options import AsyncBatchOptions, WorkerRestart
 from pyflink_async_batch.overload_options import AdaptiveConcurrency, CircuitBreaker
@@ -20,6 +20,8 @@ _REFUSALS = (
     "io.asyncbatch.flink.arrow.UnsupportedElementTypeException",
     "org.apache.flink.api.common.functions.InvalidTypesException",
 )
+# For an option of the environment's configuration that makes no sense.
+_MISTAKES = ("org.apache.flink.configuration.IllegalConfigurationException",)
 
 
 class OutputMode(Enum):
@@ -47,6 +49,7 @@ def apply_transformation(
                    takes the elements.
     :return: The Java stream of the operator's results.
     :raises UnsupportedTypeError: The Java side has refused the type of the inputs or the outputs.
+    :raises UnsupportedEnvironmentError: The environment's configuration makes no sense.
     """
 
     def build() -> Any:
@@ -105,7 +108,10 @@ def apply_transformation(
             builder = builder.join(j_join)
         return builder.apply()
 
-    return with_refusals_in_python(build, _REFUSALS, UnsupportedTypeError)
+    def build_of_types() -> Any:
+        return with_refusals_in_python(build, _REFUSALS, UnsupportedTypeError)
+
+    return with_refusals_in_python(build_of_types, _MISTAKES, UnsupportedEnvironmentError)
 
 
 def _j_builder(j_data_stream: Any, j_output_type: Any, options: AsyncBatchOptions) -> Any:

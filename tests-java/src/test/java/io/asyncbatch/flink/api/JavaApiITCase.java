@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.AsyncBatchFunction;
+import io.asyncbatch.flink.AsyncBatchTraceOptions;
 import io.asyncbatch.flink.AsyncDataStream;
 import java.util.Arrays;
 import java.util.Collections;
@@ -15,6 +16,8 @@ import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.common.functions.InvalidTypesException;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -63,6 +66,18 @@ class JavaApiITCase {
         assertThatThrownBy(results::getType)
                 .isInstanceOf(InvalidTypesException.class)
                 .hasMessageContaining("returns(...)");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aShareOfTracedBatchesThatCannotBeIsRefused(Ordering ordering) {
+        Configuration configuration = new Configuration();
+        configuration.set(AsyncBatchTraceOptions.SAMPLING, 1.5);
+        DataStream<Long> rows = Jobs.environment(configuration).fromData(1L);
+        assertThatThrownBy(() -> ordering.apply(rows, new Describe(), Jobs.batchesOf(2).build()))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageContaining("async-batch.trace.sampling")
+                .hasMessageContaining("got 1.5");
     }
 
     @ParameterizedTest
