@@ -1,11 +1,13 @@
 package io.asyncbatch.flink.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.inflight.InputHold;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.runtime.execution.CancelTaskException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -79,6 +81,22 @@ class BackPressureTest {
             rig.rows(2);
             assertThat(rig.invoker.batches()).endsWith(List.of(2));
         }
+    }
+
+    /** Nobody else knows of the timer that lets the next row in. */
+    @ParameterizedTest
+    @EnumSource
+    void aTaskThatEndsWhileItsInputWaitsLeavesNoTimer(OutputMode mode) throws Exception {
+        OperatorRig<Integer> ended = OperatorRig.open(Settings.of(mode).batchSize(1).capacity(1));
+        try (var rig = ended) {
+            rig.rows(1);
+            rig.mail(
+                    () -> {
+                        throw new CancelTaskException();
+                    });
+            assertThatThrownBy(() -> rig.rows(2)).isInstanceOf(CancelTaskException.class);
+        }
+        assertThat(ended.timers.active()).isZero();
     }
 
     /** A row that waits for a slot would otherwise be lost with a checkpoint taken meanwhile. */

@@ -85,11 +85,15 @@ public final class InputHold {
         bytesLetIn += bytes;
         Pause pause = new Pause();
         ScheduledFuture<?> timer = mayLetIn() ? start(pause) : null;
-        while (full.getAsBoolean() && !pause.over) {
-            mailbox.yield();
-        }
-        if (timer != null) {
-            timer.cancel(false);
+        try {
+            while (full.getAsBoolean() && !pause.over) {
+                mailbox.yield();
+            }
+        } finally {
+            // Also when the task ends here, as nobody else knows of it.
+            if (timer != null) {
+                timer.cancel(false);
+            }
         }
         heldNanos.accept(timeService.getClock().relativeTimeNanos() - heldSince);
         if (full.getAsBoolean()) {
