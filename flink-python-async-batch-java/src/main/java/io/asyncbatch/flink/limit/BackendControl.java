@@ -368,10 +368,13 @@ public final class BackendControl {
                         && (!other.isWaiting || one.waitsSince < other.waitsSince));
     }
 
-    /** Those who wait and for whom there is a permit now; each is woken once. */
+    /**
+     * Those who wait and for whom there is a permit now; each is woken once. Nobody while only a
+     * probe that ends can change the answer: he would go on waiting, and wake the next one.
+     */
     private List<Caller> wakeable() {
         int free = limit.limit() - inFlight;
-        if (free <= 0 || waiting.isEmpty()) {
+        if (free <= 0 || waiting.isEmpty() || breaker != null && breaker.awaitsProbes()) {
             return List.of();
         }
         List<Caller> served =

@@ -69,8 +69,14 @@ public final class CircuitBreaker {
         return switch (state) {
             case CLOSED -> true;
             case OPEN -> false;
-            case HALF_OPEN -> probing < Math.min(1 + succeeded, settings.probes() - succeeded);
+            case HALF_OPEN -> !awaitsProbes();
         };
+    }
+
+    /** Whether no call may begin before a probe that is under way ends. */
+    public boolean awaitsProbes() {
+        return state == State.HALF_OPEN
+                && probing >= Math.min(1 + succeeded, settings.probes() - succeeded);
     }
 
     /** How long it stays open from now on; 0 unless it is. */

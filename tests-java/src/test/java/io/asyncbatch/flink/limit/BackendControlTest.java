@@ -68,6 +68,38 @@ class BackendControlTest {
         assertThat(breaker.state()).isEqualTo(CircuitBreaker.State.CLOSED);
     }
 
+    /** Otherwise two who wait for a probe wake each other without an end. */
+    @Test
+    void whoWaitsForAProbeIsWokenWhenItEndsAndNotBefore() {
+        CircuitBreaker breaker =
+                new CircuitBreaker(
+                        CircuitBreakerOptions.builder()
+                                .window(1, Duration.ofSeconds(30), 1)
+                                .failureRate(1)
+                                .pause(Duration.ofNanos(90), Duration.ofNanos(90))
+                                .probes(2)
+                                .build()
+                                .settings());
+        BackendControl control = new BackendControl(new FixedLimit(9), breaker, null);
+        Caller prober = control.join(() -> woken.add("prober"));
+        Caller one = control.join(() -> woken.add("one"));
+        Caller other = control.join(() -> woken.add("other"));
+        prober.tryCall(1, 1, 1, 0).drop(5, 0);
+        Permit probe = prober.tryCall(1, 1, 1, 100);
+        for (Caller caller : List.of(one, other, one, other)) {
+            assertThat(caller.tryCall(1, 1, 1, 100)).isNull();
+            assertThat(caller.nanosUntilTry(1, 100)).isEqualTo(BackendControl.UNTIL_WOKEN);
+            assertThat(caller.mayCall(100)).isFalse();
+            assertThat(caller.nanosUntilTry(1, 100)).isEqualTo(BackendControl.UNTIL_WOKEN);
+        }
+        one.standDown();
+        assertThat(one.tryCall(1, 1, 1, 100)).isNull();
+        assertThat(one.nanosUntilTry(1, 100)).isEqualTo(BackendControl.UNTIL_WOKEN);
+        assertThat(woken).isEmpty();
+        probe.succeed(101);
+        assertThat(woken).containsExactlyInAnyOrder("one", "other");
+    }
+
     @Test
     void theLimitIsToldWhatAPermitWasFor() {
         List<EndedCall> ended = new ArrayList<>();
