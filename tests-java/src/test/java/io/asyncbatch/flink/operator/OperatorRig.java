@@ -7,40 +7,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
-import org.apache.flink.api.common.ExecutionConfig;
-import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.operators.MailboxExecutor;
-import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.metrics.Counter;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.Metric;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-import org.apache.flink.runtime.clusterframework.types.ResourceID;
-import org.apache.flink.runtime.executiongraph.ExecutionGraphTestUtils;
-import org.apache.flink.runtime.jobgraph.OperatorID;
-import org.apache.flink.runtime.metrics.MetricRegistry;
-import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
-import org.apache.flink.runtime.metrics.groups.TaskManagerMetricGroup;
-import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
-import org.apache.flink.runtime.metrics.util.TestingMetricRegistry;
-import org.apache.flink.runtime.operators.testutils.MockEnvironment;
-import org.apache.flink.runtime.util.TestingTaskManagerRuntimeInfo;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
-import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
-import org.apache.flink.streaming.api.operators.StreamOperator;
-import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
-import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
+import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.streaming.runtime.tasks.mailbox.Mail;
 import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
@@ -55,14 +35,13 @@ import org.apache.flink.util.function.ThrowingRunnable;
  */
 final class OperatorRig<T> implements AutoCloseable {
 
-    private static final OperatorID OPERATOR = new OperatorID(1, 2);
-
     final FakeInvoker<T, T> invoker;
     private final TypeInformation<T> type;
     final ManualTimers timers = new ManualTimers();
+    private final OperatorHarness<T> operator;
     final OneInputStreamOperatorTestHarness<T, T> harness;
-    final Map<String, Metric> metrics = new ConcurrentHashMap<>();
-    final List<Span> spans = new ArrayList<>();
+    final Map<String, Metric> metrics;
+    final List<Span> spans;
     private MailboxExecutor mailbox;
 
     private OperatorRig(
@@ -77,25 +56,20 @@ final class OperatorRig<T> implements AutoCloseable {
             throws Exception {
         this.invoker = new FakeInvoker<>(compute);
         this.type = type;
-        MockEnvironment environment =
-                MockEnvironment.builder()
-                        .setMaxParallelism(128)
-                        .setParallelism(parallelism)
-                        .setSubtaskIndex(subtask)
-                        .setMetricGroup(recordingGroup())
-                        .setTaskManagerRuntimeInfo(new TestingTaskManagerRuntimeInfo(configuration))
-                        .build();
-        AsyncBatchWaitOperatorFactory<T, T> factory =
-                new AsyncBatchWaitOperatorFactory<>(
-                        settings, () -> invoker, weigher, grouping, DeadLetters.tag(type));
-        factory.setOutputType(type, new ExecutionConfig());
-        TypeSerializer<T> serializer = type.createSerializer(new SerializerConfigImpl());
-        harness =
-                new OneInputStreamOperatorTestHarness<>(
-                        new ManualTimeFactory(factory), serializer, environment);
-        // Rigs with several indexes are subtasks of one operator.
-        harness.getStreamConfig().setOperatorID(OPERATOR);
-        harness.setup(serializer);
+        this.operator =
+                new OperatorHarness<>(
+                        settings,
+                        type,
+                        invoker,
+                        weigher,
+                        grouping,
+                        new TaskWithManualTimers(),
+                        subtask,
+                        parallelism,
+                        configuration);
+        this.harness = operator.flink();
+        this.metrics = operator.metrics();
+        this.spans = operator.spans();
     }
 
     static OperatorRig<Integer> create(Settings settings) throws Exception {
@@ -343,11 +317,11 @@ final class OperatorRig<T> implements AutoCloseable {
     }
 
     long counter(String name) {
-        return ((Counter) metrics.get(name)).getCount();
+        return operator.counter(name);
     }
 
     Object gauge(String name) {
-        return ((Gauge<?>) metrics.get(name)).getValue();
+        return operator.gauge(name);
     }
 
     Histogram histogram(String name) {
@@ -356,58 +330,27 @@ final class OperatorRig<T> implements AutoCloseable {
 
     @Override
     public void close() throws Exception {
-        try {
-            harness.close();
-        } finally {
-            harness.getEnvironment().close();
-        }
+        operator.close();
     }
 
-    private TaskMetricGroup recordingGroup() {
-        MetricRegistry registry =
-                TestingMetricRegistry.builder()
-                        .setRegisterConsumer(
-                                (Metric metric, String name, AbstractMetricGroup<?> group) ->
-                                        metrics.put(name, metric))
-                        .setSpanConsumer((span, group) -> spans.add(span))
-                        .build();
-        return TaskManagerMetricGroup.createTaskManagerMetricGroup(
-                        registry, "localhost", ResourceID.generate())
-                .addJob(new JobID(), "job")
-                .addTask(ExecutionGraphTestUtils.createExecutionAttemptId(), "task");
-    }
-
-    /** Hands the operator the manual timers in place of the harness's, which are never late. */
-    @SuppressWarnings("deprecation")
-    private final class ManualTimeFactory extends AbstractStreamOperatorFactory<T>
-            implements OneInputStreamOperatorFactory<T, T>, YieldingOperatorFactory<T> {
-
-        private final transient AsyncBatchWaitOperatorFactory<T, T> factory;
-
-        private ManualTimeFactory(AsyncBatchWaitOperatorFactory<T, T> factory) {
-            this.factory = factory;
-        }
+    /** With the manual timers in place of the harness's, which are never late. */
+    private final class TaskWithManualTimers implements OperatorHarness.Task<T> {
 
         @Override
-        public <O extends StreamOperator<T>> O createStreamOperator(
-                StreamOperatorParameters<T> parameters) {
-            mailbox = getMailboxExecutor();
+        public MailboxExecutor mailbox(MailboxExecutor ofHarness) {
+            mailbox = ofHarness;
             timers.setMailbox(mailbox);
-            factory.setMailboxExecutor(mailbox);
-            return factory.createStreamOperator(
-                    new StreamOperatorParameters<>(
-                            parameters.getContainingTask(),
-                            parameters.getStreamConfig(),
-                            parameters.getOutput(),
-                            () -> timers,
-                            parameters.getOperatorEventDispatcher(),
-                            mailbox));
+            return mailbox;
         }
 
         @Override
-        @SuppressWarnings("rawtypes")
-        public Class<? extends StreamOperator> getStreamOperatorClass(ClassLoader classLoader) {
-            return AsyncBatchWaitOperator.class;
+        public ProcessingTimeService timers() {
+            return timers;
+        }
+
+        @Override
+        public Output<StreamRecord<T>> output(Output<StreamRecord<T>> ofHarness) {
+            return ofHarness;
         }
     }
 }
