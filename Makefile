@@ -15,6 +15,7 @@ E2E_JVMS ?= 2
 SOAK_DEATHS ?= 100
 SOAK_ROWS ?= 50000000
 SOAK_BATCHES ?= 100000
+SCHEDULES ?= $(if $(SEED),1,100000)
 
 VENV := .venv
 PY := $(abspath $(VENV))/bin/python
@@ -118,6 +119,15 @@ profile: install $(STAMPS)/bench $(STAMPS)/test $(STAMPS)/stream ## draw where t
 .PHONY: mutation
 mutation: ## change the operator in small ways and see which changes no test notices
 	$(MVN) -Pmutation -pl tests-java -am test-compile
+
+.PHONY: simulate
+simulate: ## live SCHEDULES random schedules of the operator in virtual time; SEED=n lives that one again, and says what happens in it if it does not hold
+	mkdir -p target
+	$(MVN) -q -pl tests-java -am test-compile dependency:build-classpath \
+		-Dmdep.includeScope=test -Dmdep.outputFile=$(CURDIR)/target/simulation.classpath
+	java -XX:+UseSerialGC --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED \
+		-cp "tests-java/target/test-classes:$$(cat target/simulation.classpath)" \
+		io.asyncbatch.flink.simulation.SimulationRun $(SCHEDULES) $(SEED)
 
 .PHONY: soak
 soak: install $(STAMPS)/test $(STAMPS)/stream ## kill workers for SOAK_SECONDS, have SOAK_DEATHS of them replaced, then move SOAK_ROWS and SOAK_BATCHES in flat memory
