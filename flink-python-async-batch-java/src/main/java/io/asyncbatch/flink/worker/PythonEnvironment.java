@@ -6,8 +6,6 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.beam.sdk.options.PipelineOptions;
-import org.apache.beam.sdk.options.PipelineOptionsFactory;
-import org.apache.beam.sdk.options.SdkHarnessOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.python.PythonOptions;
 import org.apache.flink.python.env.PythonDependencyInfo;
@@ -67,15 +65,7 @@ final class PythonEnvironment implements AutoCloseable {
 
     /** Options for Beam's harness in the worker: log levels. */
     PipelineOptions pipelineOptions() {
-        SdkHarnessOptions options = PipelineOptionsFactory.as(SdkHarnessOptions.class);
-        options.setDefaultSdkHarnessLogLevel(
-                SdkHarnessOptions.LogLevel.valueOf(
-                        configuration.get(PythonOptions.PYTHON_LOGGING_DEFAULT_LEVEL)));
-        configuration
-                .getOptional(PythonOptions.PYTHON_LOGGING_LEVEL_OVERRIDE)
-                .map(SdkHarnessOptions.SdkHarnessLogLevelOverrides::from)
-                .ifPresent(options::setSdkHarnessLogLevelOverrides);
-        return options;
+        return PythonLogLevels.pipelineOptions(configuration);
     }
 
     boolean metricsEnabled() {
