@@ -169,14 +169,20 @@ class TestTheExecutionMode:
         require_usable_execution_mode(j_configuration)
 
 
-@pytest.mark.parametrize("version", ["2.3.0", "2.3.1", "2.3.12", "2.3", "2.3.dev0"])
+@pytest.mark.parametrize(
+    "version", ["2.2.1", "2.2.2", "2.2.10", "2.3.0", "2.3.1", "2.3.12", "2.3", "2.3.dev0"]
+)
 def test_supported_versions_of_pyflink(version: str) -> None:
     require_supported_pyflink(version)
 
 
-@pytest.mark.parametrize("version", ["1.20.0", "2.2.0", "2.4.0", "2.30.0", "3.2.3", "12.3.0", ""])
+@pytest.mark.parametrize(
+    "version", ["1.20.0", "2.1.3", "2.2", "2.2.0", "2.4.0", "2.30.0", "3.2.3", "12.3.0", ""]
+)
 def test_other_versions_of_pyflink_are_refused(version: str) -> None:
-    with pytest.raises(UnsupportedEnvironmentError, match=r"apache-flink 2\.3\.x only") as raised:
+    with pytest.raises(
+        UnsupportedEnvironmentError, match=r"apache-flink 2\.2\.1 and later .* and with 2\.3\.x"
+    ) as raised:
         require_supported_pyflink(version)
     assert f"apache-flink {version} is installed" in str(raised.value)
 

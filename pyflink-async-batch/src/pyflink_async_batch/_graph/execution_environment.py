@@ -57,7 +57,7 @@ def require_usable_execution_mode(j_configuration: Any, shares_worker: bool = Fa
         if find_spec("pemja") is None:
             raise UnsupportedEnvironmentError(
                 f"'{option.key()}' can be 'thread' only where pemja is installed, which "
-                "apache-flink brings: install it with pip install 'apache-flink>=2.3,<2.4'."
+                "apache-flink brings: install it with pip install 'apache-flink>=2.2.1,<2.4'."
             )
 
 

@@ -1,5 +1,7 @@
 package io.asyncbatch.flink.operator.emission;
 
+import java.io.IOException;
+import java.io.ObjectInputStream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -26,7 +28,14 @@ public abstract class EmittingOperatorFactory<IN, OUT> extends AbstractStreamOpe
     private TypeSerializer<OUT> outputSerializer;
 
     protected EmittingOperatorFactory() {
+        SupportedFlink.require();
         this.chainingStrategy = ChainingStrategy.ALWAYS;
+    }
+
+    /** Where the operator is to run, whose Flink need not be that of the client. */
+    private void readObject(ObjectInputStream in) throws IOException, ClassNotFoundException {
+        SupportedFlink.require();
+        in.defaultReadObject();
     }
 
     @Override
