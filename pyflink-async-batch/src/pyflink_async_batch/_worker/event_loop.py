@@ -16,6 +16,7 @@ from pyflink_async_batch._worker.function_worker import FunctionWorker
 from pyflink_async_batch._worker.loop_watch import LoopWatch
 from pyflink_async_batch._worker.precise_selector import PreciseSelector
 from pyflink_async_batch._worker.process_metrics import ProcessMetrics
+from pyflink_async_batch._worker.protocol_version import require_own_protocol
 from pyflink_async_batch._worker.shared_memory import SharedMemory
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def run(description: Any) -> None:
 
     :param description: the ``UserDefinedAsyncBatchFunction`` that the operator sent.
     """
+    require_own_protocol(description)
     loop = asyncio.SelectorEventLoop(PreciseSelector())
     asyncio.set_event_loop(loop)
     connection = OperatorConnection(description)

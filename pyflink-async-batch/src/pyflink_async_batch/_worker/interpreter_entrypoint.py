@@ -18,6 +18,7 @@ from pyflink_async_batch._worker.function_worker import FunctionWorker
 from pyflink_async_batch._worker.interpreter_metrics import InterpreterMetrics
 from pyflink_async_batch._worker.port_channel import PortChannel
 from pyflink_async_batch._worker.precise_selector import PreciseSelector
+from pyflink_async_batch._worker.protocol_version import require_own_protocol
 
 
 def run(door: Any) -> None:
@@ -50,6 +51,7 @@ def _run(port: Callable[[str, Any], Any]) -> None:
     description = async_batch_pb2.UserDefinedAsyncBatchFunction.FromString(
         port("description", None)
     )
+    require_own_protocol(description)
     j_group = port("metrics", None)
     channel = PortChannel(port, description)
     worker = FunctionWorker(

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import io.asyncbatch.flink.arrow.ArrowSchemas;
 import io.asyncbatch.flink.proto.BatchChannel;
 import io.asyncbatch.flink.proto.FunctionType;
+import io.asyncbatch.flink.proto.ProtocolVersion;
 import io.asyncbatch.flink.proto.UserDefinedAsyncBatchFunction;
 import io.asyncbatch.flink.worker.channel.ConnectionListener;
 import java.io.IOException;
@@ -30,6 +31,8 @@ final class FunctionDescription {
     static UserDefinedAsyncBatchFunction.Builder describe(
             PythonFunction function, TypeInformation<?> inputType, TypeInformation<?> outputType) {
         return UserDefinedAsyncBatchFunction.newBuilder()
+                .setProtocolVersion(ProtocolVersion.PROTOCOL_VERSION_CURRENT_VALUE)
+                .setRelease(Release.version())
                 .setFunctionType(FunctionType.ASYNC_BATCH)
                 .setPayload(ByteString.copyFrom(function.pickled()))
                 .setRetryStrategy(ByteString.copyFrom(function.retryStrategy()))
