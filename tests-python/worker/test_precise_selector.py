@@ -3,6 +3,7 @@
 import select
 import selectors
 import socket
+import threading
 from typing import Any, Iterator, List
 
 import pytest
@@ -20,12 +21,14 @@ def selector() -> Iterator[PreciseSelector]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
-    """The timeouts that select() is called with."""
+    """The timeouts that select() is called with, but for the threads of Py4J's callbacks."""
     timeouts: List[Any] = []
     really = select.select
+    here = threading.get_ident()
 
     def watched(readable: Any, writable: Any, failed: Any, timeout: Any) -> Any:
-        timeouts.append(timeout)
+        if threading.get_ident() == here:
+            timeouts.append(timeout)
         return really(readable, writable, failed, timeout)
 
     monkeypatch.setattr(precise_selector.select, "select", watched)
