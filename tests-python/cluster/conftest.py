@@ -1,10 +1,16 @@
 """Gives the tests a cluster, one for all of them as starting it takes a while."""
 
+import shutil
+import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import pytest
-from session_cluster import FIRST_PROMETHEUS_PORT, SessionCluster
+from pyflink_async_batch._graph.bundled_jar import bundled_jar_url
+from session_cluster import FIRST_PROMETHEUS_PORT, FLINK_HOME, JOBS, SessionCluster
 from trace_collector import TraceCollector
 
 MONITORING = Path(__file__).resolve().parents[2] / "examples" / "monitoring"
@@ -13,6 +19,42 @@ MONITORING = Path(__file__).resolve().parents[2] / "examples" / "monitoring"
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionCluster]:
     yield from _running(SessionCluster(tmp_path_factory.mktemp("cluster")))
+
+
+@pytest.fixture(scope="module")
+def large_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionCluster]:
+    """One with two TaskManagers, that soon sees when one is gone and then goes on."""
+    options = [
+        "execution.checkpointing.interval: 500 ms",
+        "heartbeat.interval: 2000",
+        "heartbeat.timeout: 20000",
+        "restart-strategy.type: fixed-delay",
+        "restart-strategy.fixed-delay.attempts: 100",
+        "restart-strategy.fixed-delay.delay: 500 ms",
+    ]
+    directory = tmp_path_factory.mktemp("cluster")
+    yield from _running(SessionCluster(directory, options=options, task_managers=2))
+
+
+@pytest.fixture(scope="session")
+def java_job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A job in Java as users ship it: one jar with their classes and the operator's."""
+    directory = tmp_path_factory.mktemp("java")
+    jar = Path(url2pathname(urlparse(bundled_jar_url()).path))
+    subprocess.run(
+        [
+            *("javac", "-proc:none", "-d", str(directory / "classes")),
+            *("-cp", "%s:%s/lib/*" % (jar, FLINK_HOME)),
+            str(JOBS / "SumOfSquares.java"),
+        ],
+        check=True,
+    )
+    shipped = directory / "job.jar"
+    shutil.copyfile(jar, shipped)
+    with zipfile.ZipFile(shipped, "a") as archive:
+        for file in (directory / "classes").iterdir():
+            archive.write(file, file.name)
+    return shipped
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A standalone session cluster from pip's Flink: ``start-cluster.sh`` and ``flink run``."""
+"""Standalone clusters from pip's Flink: ``start-cluster.sh`` and the command ``flink``."""
 
 import json
 import os
@@ -38,10 +38,14 @@ def _free_port() -> int:
 
 
 class SessionCluster:
-    """One JobManager and one TaskManager with two slots, all on loopback, on ports of their own."""
+    """A JobManager and TaskManagers with two slots, all on loopback, on ports of their own."""
 
     def __init__(
-        self, directory: Path, thread_mode: bool = False, options: Sequence[str] = ()
+        self,
+        directory: Path,
+        thread_mode: bool = False,
+        options: Sequence[str] = (),
+        task_managers: int = 1,
     ) -> None:
         """
         :param thread_mode: whether the cluster is set up for Python functions in its TaskManager.
@@ -49,8 +53,9 @@ class SessionCluster:
         """
         self._thread_mode = thread_mode
         self._options = options
+        self._task_managers = task_managers
         self.rest_port = _free_port()
-        self._pid_directory = directory
+        self.directory = directory
         self.temporary = directory / "tmp"
         self.logs = directory / "log"
         configuration = directory / "conf"
@@ -58,6 +63,7 @@ class SessionCluster:
         self.temporary.mkdir()
         self.logs.mkdir()
         self._configure(configuration / "config.yaml")
+        (configuration / "workers").write_text("localhost\n" * task_managers)
         # Without a Python on the PATH that has PyFlink: jobs name their interpreter.
         self.environment = {
             **os.environ,
@@ -67,7 +73,7 @@ class SessionCluster:
             "FLINK_PID_DIR": str(directory),
         }
         if thread_mode:
-            self.environment["FLINK_LIB_DIR"] = str(_lib_with_pemja(directory))
+            self.environment["FLINK_LIB_DIR"] = str(lib_with_pyflink(directory))
 
     def _configure(self, file: Path) -> None:
         default = file.read_text(encoding="utf-8")
@@ -99,17 +105,21 @@ class SessionCluster:
         file.write_text("\n".join([*lines, *self._options]) + "\n", encoding="utf-8")
 
     def start(self) -> None:
-        self._script("start-cluster.sh")
-        until(lambda: self._slots() == 2, "the TaskManager's registration")
+        self.script("start-cluster.sh")
+        self.await_task_managers()
+
+    def await_task_managers(self) -> None:
+        slots = 2 * self._task_managers
+        until(lambda: self.slots() == slots, "the TaskManagers' registration")
 
     def start_task_manager(self) -> None:
         """Starts one in place of one that was killed."""
-        self._script("taskmanager.sh", "start")
+        self.script("taskmanager.sh", "start")
 
     def stop(self) -> None:
-        self._script("stop-cluster.sh")
+        self.script("stop-cluster.sh")
 
-    def _script(self, name: str, *arguments: str) -> None:
+    def script(self, name: str, *arguments: str) -> None:
         subprocess.run(
             [str(FLINK_HOME / "bin" / name), *arguments],
             env=self.environment,
@@ -117,7 +127,7 @@ class SessionCluster:
             stdout=subprocess.DEVNULL,
         )
 
-    def _slots(self) -> int:
+    def slots(self) -> int:
         try:
             return int(self.rest("/overview")["slots-total"])
         except OSError:
@@ -138,8 +148,7 @@ class SessionCluster:
 
         :param program: arguments for the job itself.
         """
-        command = [
-            str(FLINK_HOME / "bin" / "flink"),
+        return self.flink(
             "run",
             *(["-d"] if detached else []),
             "-pyclientexec",
@@ -148,9 +157,12 @@ class SessionCluster:
             "-py",
             str(JOBS / job),
             *program,
-        ]
+        )
+
+    def flink(self, *arguments: str) -> str:
+        """Runs Flink's command line and gives what it printed."""
         done = subprocess.run(
-            command,
+            [str(FLINK_HOME / "bin" / "flink"), *arguments],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -196,8 +208,8 @@ class SessionCluster:
         return statistics.stdout.count(b"ChildFirstClassLoader")
 
     def task_manager(self) -> int:
-        """The process id of the TaskManager."""
-        (file,) = self._pid_directory.glob("flink-*-taskexecutor.pid")
+        """The process id of the TaskManager, of several the one that was started last."""
+        (file,) = self.directory.glob("flink-*-taskexecutor.pid")
         return int(file.read_text().split()[-1])
 
     def task_manager_log(self) -> str:
@@ -210,7 +222,7 @@ class SessionCluster:
         return [pid for pid in _children(parent) if "_worker.entrypoint" in _command_line(pid)]
 
 
-def _lib_with_pemja(directory: Path) -> Path:
+def lib_with_pyflink(directory: Path) -> Path:
     """Flink's jars, and that of PyFlink beside them, as the documentation of the mode asks for."""
     lib = directory / "lib"
     lib.mkdir()
