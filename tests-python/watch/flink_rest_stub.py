@@ -23,6 +23,7 @@ class FlinkRestStub:
     def __init__(self) -> None:
         self.answers: dict[str, Any] = copy.deepcopy(RECORDED)
         self.paths: list[str] = []
+        self.operator = OPERATOR
         # How often lists of metrics are still empty, as they are until Flink has collected them.
         self.empty_lists = 0
         stub = self
@@ -56,12 +57,20 @@ class FlinkRestStub:
 
     def metric(self, name: str, total: Optional[float], subtasks: int = 2) -> None:
         """Sets a metric of the operator, alike in all subtasks; None takes it away."""
+        name = "%s.%s" % (self.operator, name)
         metrics = self.answers["/jobs/%s/vertices/%s/subtasks/metrics" % (JOB, VERTEX)]
-        metrics[:] = [m for m in metrics if m["id"] != "%s.%s" % (OPERATOR, name)]
+        metrics[:] = [m for m in metrics if m["id"] != name]
         if total is not None:
             each = total / subtasks
             values = {"min": each, "max": each, "avg": each, "sum": total, "skew": 0.0}
-            metrics.append({"id": "%s.%s" % (OPERATOR, name), **values})
+            metrics.append({"id": name, **values})
+
+    def rename(self, operator: str) -> None:
+        """Gives the operator another name."""
+        for metrics in (self.answers[path] for path in self.answers if "subtasks" in path):
+            for metric in metrics:
+                metric["id"] = metric["id"].replace(self.operator, operator)
+        self.operator = operator
 
     def _answer(self, target: str, line: int) -> tuple[int, bytes]:
         self.paths.append(target)

@@ -46,21 +46,23 @@ def words(frame: str) -> list[str]:
 
 def test_one_frame_shows_the_operator(stub: FlinkRestStub) -> None:
     stub.empty_lists = 4
+    stub.metric("capacity", 20)
     shown = run("top", "--rest", stub.url, "--once").stdout
     assert "Flink 2.3.0 at %s, jobs with async-batch operators: 1, without: 0" % stub.url in shown
     assert "RUNNING for 0m 18s · 0 of 4 tasks finished · restarts 0" in shown
     assert "checkpoints 1, failed 9, last 4.3 KiB in 7139 ms" in shown
     values = " ".join(words(shown))
-    # rows/s by Flink's mean; rows; batch; in flight; call; wait; to leave; retries; timeouts;
-    # failures; workers; breaker; held; state
+    # rows/s by Flink's mean; rows; batch; sizes; in flight; call; wait; to leave; retries;
+    # timeouts; failures; workers; breaker; held; state
     assert values == (
         OPERATOR.replace("\u202e", "\ufffd")
-        + " x2 357 41,984 16/16 16 52 ms/97 ms 53 ms 0 0 0 0/0 2/0 - - 3.8 KiB"
+        + " x2 357 41,984 16/16 ·······█ 16/20 52 ms/97 ms 53 ms 0 0 0 0/0 2/0/0 - - 3.8 KiB"
     )
 
 
 def test_a_limit_and_breakers_are_shown_where_there_are_any(stub: FlinkRestStub) -> None:
     stub.metric("callsInFlight", 12)
+    stub.metric("backendCallsInFlight", 40)
     # Of both subtasks together, so that each tells of all of it.
     stub.metric("concurrencyLimit", 48)
     stub.metric("circuitBreakerState", 1)
@@ -69,7 +71,7 @@ def test_a_limit_and_breakers_are_shown_where_there_are_any(stub: FlinkRestStub)
         {"id": "1.%s.circuitBreakerState" % OPERATOR, "value": "HALF_OPEN"},
     ]
     shown = " ".join(words(run("top", "--rest", stub.url, "--once").stdout))
-    assert " 16, calls 12, limit 24 " in shown
+    assert " 16, calls 12, limit 20/24 " in shown
     assert " 1 half open, 1 open " in shown
 
 
@@ -77,7 +79,7 @@ def test_where_nothing_limits_calls_no_limit_is_shown(stub: FlinkRestStub) -> No
     stub.metric("callsInFlight", 12)
     stub.metric("concurrencyLimit", 2 * (2**31 - 1))
     shown = " ".join(words(run("top", "--rest", stub.url, "--once").stdout))
-    assert "16/16 16 52 ms" in shown
+    assert "16/16 ·······█ 16 52 ms" in shown
 
 
 def test_progress_of_a_bounded_job_is_shown(stub: FlinkRestStub) -> None:
@@ -85,7 +87,31 @@ def test_progress_of_a_bounded_job_is_shown(stub: FlinkRestStub) -> None:
     source["status"] = "FINISHED"
     source["metrics"].update({"write-records": 41985, "write-records-complete": True})
     shown = " ".join(words(run("top", "--rest", stub.url, "--once").stdout))
-    assert " 41,984 of 41,985, 99% " in shown
+    # One row is left at 357 rows/s.
+    assert " 41,984 of 41,985, 99%, 0m 00s left " in shown
+
+
+def test_progress_is_shown_from_the_beginning_where_the_rows_are_told(stub: FlinkRestStub) -> None:
+    """While sources run nobody but the user knows how many rows there will be."""
+    shown = run("top", "--rest", stub.url, "--once", "--rows", "77715").stdout
+    assert " 41,984 of 77,715, 54%, 1m 39s left " in " ".join(words(shown))
+    # A number that was too low is no reason to show more than all.
+    shown = run("top", "--rest", stub.url, "--once", "--rows", "1000").stdout
+    assert " 1,000 of 1,000, 100% " in " ".join(words(shown))
+
+
+@pytest.mark.parametrize("rows", ["0", "-1", "many"])
+def test_a_number_of_rows_that_cannot_be_is_refused(rows: str) -> None:
+    refused = run("top", "--rest", "http://127.0.0.1:9", "--rows", rows, status=2)
+    assert "--rows" in refused.stderr
+
+
+def test_workers_that_are_being_replaced_are_counted(stub: FlinkRestStub) -> None:
+    stub.metric("workerReady", 1)
+    stub.metric("workerRestarting", 1)
+    stub.metric("workerRestarts", 5)
+    shown = " ".join(words(run("top", "--rest", stub.url, "--once").stdout))
+    assert " 1/1/5 " in shown
 
 
 def test_jobs_without_such_operators_are_counted_only(stub: FlinkRestStub) -> None:
@@ -138,6 +164,8 @@ def test_a_report_is_one_page_in_which_names_are_text(stub: FlinkRestStub, tmp_p
         "Checkpointed state",
         "Last checkpoint took",
         "Throughput",
+        "Rows done",
+        "Batch sizes at the end",
         "In flight",
         "Batch size",
         "Calls took",
@@ -217,7 +245,7 @@ def test_the_live_view_takes_the_screen_and_gives_it_back(stub: FlinkRestStub) -
         except OSError:
             # The other side is closed.
             break
-        if not told and b"workers up/restarts" in shown and stub.paths.count("/config") > 2:
+        if not told and b"workers up/ " in shown and stub.paths.count("/config") > 2:
             told = True
             os.kill(process, signal.SIGINT)
     os.close(terminal)

@@ -8,7 +8,7 @@ from typing import List
 from pyflink.common import Time, Types, WatermarkStrategy
 from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
-from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream
+from pyflink_async_batch import AsyncBatchFunction, AsyncDataStream, CircuitBreaker
 
 
 class Slow(AsyncBatchFunction):
@@ -38,6 +38,8 @@ def main(worker: str) -> None:
         capacity=10,
         output_type=Types.LONG(),
         worker=worker,
+        concurrency=10,
+        circuit_breaker=CircuitBreaker(),
     ).print()
     env.execute("endless")
 

@@ -22,9 +22,16 @@ class ClusterReader:
     Each call looks anew. Stateless.
 
     :param clock: seconds of a monotonic clock.
+    :param rows: how many rows each operator gets in all, where the user knows.
     """
 
-    def __init__(self, rest: FlinkRest, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rest: FlinkRest,
+        clock: Callable[[], float] = time.monotonic,
+        rows: Optional[int] = None,
+    ) -> None:
+        self._rows = rows
         self._rest = rest
         self._clock = clock
 
@@ -161,7 +168,7 @@ class ClusterReader:
                         metrics=metrics,
                         breakers=self._breakers(vertex_path, vertex, prefix, known),
                         state_bytes=sizes.get(str(vertex["id"])),
-                        progress=_progress(job, vertex, metrics),
+                        progress=_progress(job, vertex, metrics, self._rows),
                     )
                 )
         return operators
@@ -198,13 +205,18 @@ def _failed_rows(prefix: str, known: "set[str]") -> List[str]:
 
 
 def _progress(
-    job: Mapping[str, Any], vertex: Mapping[str, Any], metrics: Mapping[str, Spread]
+    job: Mapping[str, Any],
+    vertex: Mapping[str, Any],
+    metrics: Mapping[str, Spread],
+    told: Optional[int],
 ) -> Optional[Progress]:
     """
-    How many of all rows have their results. All rows are known once everything before the
-    operator's vertex has ended, if it sent its rows there and nowhere else.
+    How many of all rows have their results. If nobody told, all rows are known once everything
+    before the operator's vertex has ended, if it sent its rows there and nowhere else.
     """
     done = metrics.get("totalRecordsProcessed")
+    if done is not None and told is not None:
+        return Progress(min(done.total, told), told)
     nodes = (job.get("plan") or {}).get("nodes", [])
     edges = [
         (str(edge["id"]), str(node["id"])) for node in nodes for edge in node.get("inputs") or []

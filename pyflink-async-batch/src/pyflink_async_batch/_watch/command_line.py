@@ -56,14 +56,14 @@ def parser() -> argparse.ArgumentParser:
     top = commands.add_parser(
         "top", help="a live view in the terminal (needs the extra 'watch')", allow_abbrev=False
     )
-    _add_rest(top)
+    _add_common(top)
     top.add_argument("--once", action="store_true", help="print one frame and leave")
     top.add_argument("--interval", type=_seconds, default=2.0, metavar="SECONDS", help="(2)")
     top.set_defaults(run=_top)
     report = commands.add_parser(
         "report", help="one HTML file about a job, with plots", allow_abbrev=False
     )
-    _add_rest(report)
+    _add_common(report)
     report.add_argument("--job", required=True, metavar="ID", help="its id, or its exact name")
     report.add_argument(
         "--seconds",
@@ -78,9 +78,15 @@ def parser() -> argparse.ArgumentParser:
     return command_line
 
 
-def _add_rest(command: argparse.ArgumentParser) -> None:
+def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--rest", required=True, metavar="URL", help="of the JobManager, as http://host:8081"
+    )
+    command.add_argument(
+        "--rows",
+        type=_rows,
+        metavar="N",
+        help="how many rows each operator gets in all, if you know: shows how far it is",
     )
 
 
@@ -91,7 +97,7 @@ def _top(arguments: argparse.Namespace) -> None:
         raise UnsupportedEnvironmentError(
             "'top' needs Rich: pip install 'pyflink-async-batch[watch]'. 'report' does without it."
         ) from None
-    reader = ClusterReader(FlinkRest(arguments.rest))
+    reader = ClusterReader(FlinkRest(arguments.rest), rows=arguments.rows)
     growth = JobGrowth()
     console = terminal_view.console()
     if arguments.once:
@@ -130,7 +136,7 @@ def _report(arguments: argparse.Namespace) -> None:
     # Before the job was looked at for minutes.
     if output.is_dir() or not os.access(output.parent, os.W_OK):
         raise InvalidOptionError("--output", arguments.output, "a file in a writable directory")
-    reader = ClusterReader(FlinkRest(arguments.rest))
+    reader = ClusterReader(FlinkRest(arguments.rest), rows=arguments.rows)
     job_id = _job_id(reader, arguments.job)
     recording = record(reader, job_id, arguments.seconds, arguments.interval)
     if not recording.samples:
@@ -171,4 +177,11 @@ def _seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(
             "must be at least %s and finite, got %s" % (_SHORTEST_INTERVAL, text)
         )
+    return value
+
+
+def _rows(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1, got %s" % text)
     return value

@@ -6,9 +6,12 @@ from typing import Callable, List, Optional, Sequence
 
 from pyflink_async_batch._watch.observation import Job, Operator
 from pyflink_async_batch._watch.operator_cells import (
+    SIZES,
+    breakers_not_closed,
     cells,
     failed_rows,
     limit_of_calls,
+    size_bins,
     total,
     typical,
     worst,
@@ -21,20 +24,27 @@ from pyflink_async_batch._watch.plain_text import (
     size,
 )
 from pyflink_async_batch._watch.recording import Recording, Sample
-from pyflink_async_batch._watch.svg_plot import Line, plot
+from pyflink_async_batch._watch.svg_plot import Line, bars, plot
 
 _STYLE = """
+:root { color-scheme: light dark; --text: #1a1a1a; --page: #fff; --quiet: #595959; --rule: #ddd }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e6e6; --page: #161616; --quiet: #a6a6a6; --rule: #444 }
+}
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em;
-  color: #1a1a1a; background: #fff }
-h1, h2 { font-weight: 600; overflow-wrap: anywhere }
-table { border-collapse: collapse; display: block; overflow-x: auto }
-th, td { border-bottom: 1px solid #ddd; padding: .3em .7em; text-align: right; white-space: nowrap }
-th:first-child, td:first-child { text-align: left }
-.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(24em, 1fr)); gap: 1em }
-svg { width: 100%; height: auto; border: 1px solid #eee }
-svg polyline { stroke-width: 1.8 } svg .grid { stroke: #ddd }
-svg text { font: 11px system-ui, sans-serif } svg .title { font-weight: 600; font-size: 12px }
-svg .tick, .quiet { fill: #666; color: #666 }
+  color: var(--text); background: var(--page) }
+h1, h2, p { overflow-wrap: anywhere }
+h1, h2 { font-weight: 600 }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(11em, 1fr)); gap: .8em 1.5em }
+dl div { border-top: 1px solid var(--rule); padding-top: .3em; overflow-wrap: anywhere }
+dt { color: var(--quiet); font-size: 12px } dd { margin: 0; font-weight: 600 }
+.plots { display: grid; gap: 1em;
+  grid-template-columns: repeat(auto-fill, minmax(min(24em, 100%), 1fr)) }
+svg { width: 100%; height: auto; border: 1px solid var(--rule); box-sizing: border-box }
+svg polyline { stroke-width: 1.8 } svg .grid { stroke: var(--rule) }
+svg text { font: 11px system-ui, sans-serif; fill: var(--text) }
+svg .title { font-weight: 600; font-size: 12px }
+svg .tick { fill: var(--quiet) } .quiet { color: var(--quiet) }
 """
 
 _Value = Callable[[Sample, Operator], Optional[float]]
@@ -80,10 +90,11 @@ def page(recording: Recording) -> str:
         parts.append("<h2>%s</h2>" % escape(printable(operator.name)))
         shown = cells(sample.job, operator, recording.growth)
         parts.append(
-            "<table><thead><tr>%s</tr></thead><tbody><tr>%s</tr></tbody></table>"
-            % (
-                "".join("<th>%s</th>" % escape(title) for title, _ in shown),
-                "".join("<td>%s</td>" % escape(text) for _, text in shown),
+            "<dl>%s</dl>"
+            % "".join(
+                "<div><dt>%s</dt><dd>%s</dd></div>" % (escape(title), escape(text))
+                for title, text in shown
+                if title != SIZES
             )
         )
         parts.append(_plots(_operator_plots(recording.samples, operator)))
@@ -183,15 +194,37 @@ def _operator_plots(samples: Sequence[Sample], operator: Operator) -> List[str]:
     return [
         plot("Throughput", "rows/s", [rate]),
         plot(
+            "Rows done",
+            "rows",
+            [
+                of_total("done", "totalRecordsProcessed"),
+                line("of", lambda _, found: found.progress.rows if found.progress else None),
+            ],
+        ),
+        plot(
             "In flight",
             "batches",
             [
                 of_total("in flight", "inflightBatches"),
+                of_total("capacity", "capacity"),
                 of_total("done, to leave", "pendingOrderedBatches"),
                 of_total("calls", "callsInFlight"),
-                line("limit of calls", lambda _, found: limit_of_calls(found)),
             ],
         ),
+        plot(
+            "Calls against the limit",
+            "calls of the fullest backend",
+            [
+                of_worst("calls", "backendCallsInFlight"),
+                line("limit", lambda _, found: limit_of_calls(found)),
+            ],
+        ),
+        plot(
+            "Circuit breakers that are not closed",
+            "count",
+            [line("not closed", lambda _, found: breakers_not_closed(found.breakers))],
+        ),
+        bars("Batch sizes at the end", "rows", size_bins(operator) or []),
         plot(
             "Batch size",
             "rows",
@@ -230,8 +263,12 @@ def _operator_plots(samples: Sequence[Sample], operator: Operator) -> List[str]:
         ),
         plot(
             "Workers",
-            "workers",
-            [of_total("up", "workerReady"), of_total("restarts", "workerRestarts")],
+            "count",
+            [
+                of_total("up", "workerReady"),
+                of_total("restarting", "workerRestarting"),
+                of_total("restarts so far", "workerRestarts"),
+            ],
         ),
     ]
 

@@ -1,10 +1,14 @@
 """The metrics that are looked at, by their names in docs/metrics.md."""
 
+from pyflink_async_batch._watch.size_histogram import SUFFIXES
+
 # An operator that registers one of these is ours.
 BATCHES = "totalBatchesProcessed"
 JOBS = "batch.jobs.submitted"
 
-_HISTOGRAMS = ("batchSize", "asyncCallDurationMs", "queueWaitMs", "batchEndToEndLatencyMs")
+# Of this one the whole spread is shown.
+BATCH_SIZE = "batchSize"
+_HISTOGRAMS = ("asyncCallDurationMs", "queueWaitMs", "batchEndToEndLatencyMs")
 _QUANTILES = ("median", "p90", "p99", "max")
 
 # All metrics that begin so are rows that were given up, each for another reason.
@@ -13,6 +17,7 @@ FAILED_ROWS = "rowsFailedBy"
 OF_BATCHES = (
     BATCHES,
     "totalRecordsProcessed",
+    "capacity",
     "inflightBatches",
     "pendingOrderedBatches",
     "inputHeldTimeMs",
@@ -20,11 +25,14 @@ OF_BATCHES = (
     "batchTimeoutCount",
     "asyncCallFailures",
     "callsInFlight",
+    "backendCallsInFlight",
     "concurrencyLimit",
     "workerReady",
+    "workerRestarting",
     "workerRestarts",
     # Flink's own, of every operator.
     "numRecordsOutPerSecond",
+    *("%s_%s" % (BATCH_SIZE, suffix) for suffix in SUFFIXES),
     *("%s_%s" % (name, quantile) for name in _HISTOGRAMS for quantile in _QUANTILES),
 )
 

@@ -19,7 +19,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an operator is whose sources have ended."""
+    """How far an operator is, of all the rows that it gets."""
 
     done: float
     rows: float

@@ -10,16 +10,24 @@ from pyflink_async_batch._watch.plain_text import (
     UNKNOWN,
     count,
     decimal,
+    duration,
     milliseconds,
     printable,
     size,
 )
+from pyflink_async_batch._watch.size_histogram import bins, sparkline
 
 # Of io.asyncbatch.flink.limit.CircuitBreaker.State, where a gauge gives its number.
 _BREAKER_STATES = ("CLOSED", "OPEN", "HALF_OPEN")
 
 # What the gauge says where there is no limit.
 _UNLIMITED = 2**31 - 1
+
+# The title of what an operator is called.
+NAME = "operator"
+
+# The title of what is drawn with characters.
+SIZES = "batch sizes"
 
 Cells = List[Tuple[str, str]]
 
@@ -31,7 +39,7 @@ def cells(job: Job, operator: Operator, growth: JobGrowth) -> Cells:
     shown = _jobs(operator) if operator.batch_api else _batches(job, operator, growth)
     held = growth.per_second(job, operator.key, "inputHeldTimeMs")
     return [
-        ("operator", name),
+        (NAME, name),
         ("rows/s", decimal(rows_per_second(job, operator, growth))),
         *shown,
         ("input held", _share_of_time(held, operator)),
@@ -63,6 +71,11 @@ def limit_of_calls(operator: Operator) -> Optional[float]:
     return None if limit is None or limit >= _UNLIMITED else limit
 
 
+def size_bins(operator: Operator) -> Optional[List[Tuple[float, float]]]:
+    """How large the batches are: the upper end of each bin, and its share of the batches."""
+    return bins(operator.metrics, metric_names.BATCH_SIZE)
+
+
 def worst(operator: Operator, name: str) -> Optional[float]:
     """The largest value of any subtask."""
     spread = operator.metrics.get(name)
@@ -77,7 +90,7 @@ def typical(operator: Operator, name: str) -> Optional[float]:
 
 def _batches(job: Job, operator: Operator, growth: JobGrowth) -> Cells:
     return [
-        ("rows done", _done(operator)),
+        ("rows done", _done(job, operator, growth)),
         (
             "batch p50/max",
             "%s/%s"
@@ -86,6 +99,7 @@ def _batches(job: Job, operator: Operator, growth: JobGrowth) -> Cells:
                 count(worst(operator, "batchSize_max")),
             ),
         ),
+        (SIZES, sparkline(size_bins(operator)) or UNKNOWN),
         ("in flight", _in_flight(operator)),
         (
             "call p50/p99",
@@ -107,7 +121,7 @@ def _batches(job: Job, operator: Operator, growth: JobGrowth) -> Cells:
                 count(failed_rows(operator)),
             ),
         ),
-        ("workers up/restarts", _workers(operator)),
+        ("workers up/ restarting/ restarts", _workers(operator)),
         ("breaker", breaker(operator.breakers)),
     ]
 
@@ -150,34 +164,43 @@ def _jobs(operator: Operator) -> Cells:
     ]
 
 
-def _done(operator: Operator) -> str:
+def _done(job: Job, operator: Operator, growth: JobGrowth) -> str:
     done = count(total(operator, "totalRecordsProcessed"))
     progress = operator.progress
     if progress is None:
         return done
-    return "%s of %s, %.0f%%" % (
+    shown = "%s of %s, %.0f%%" % (
         count(progress.done),
         count(progress.rows),
         # Not 100% before the last row.
         100 * progress.done // progress.rows,
     )
+    rate = rows_per_second(job, operator, growth)
+    if job.ended or not rate or progress.done >= progress.rows:
+        return shown
+    return "%s, %s left" % (shown, duration((progress.rows - progress.done) / rate))
 
 
 def _in_flight(operator: Operator) -> str:
     batches = count(total(operator, "inflightBatches"))
+    capacity = total(operator, "capacity")
+    if capacity is not None:
+        batches += "/" + count(capacity)
     limit = limit_of_calls(operator)
     if limit is None:
         return batches
     calls = count(total(operator, "callsInFlight"))
-    return "%s, calls %s, limit %s" % (batches, calls, count(limit))
+    fullest = count(worst(operator, "backendCallsInFlight"))
+    return "%s, calls %s, limit %s/%s" % (batches, calls, fullest, count(limit))
 
 
 def _workers(operator: Operator) -> str:
     ready = total(operator, "workerReady")
     if ready is None:
         return UNKNOWN
+    restarting = total(operator, "workerRestarting") or 0
     restarts = total(operator, "workerRestarts") or 0
-    return "%s/%s" % (count(ready), count(restarts))
+    return "%s/%s/%s" % (count(ready), count(restarting), count(restarts))
 
 
 def breaker(states: Sequence[str]) -> str:
@@ -188,6 +211,11 @@ def breaker(states: Sequence[str]) -> str:
     if len(counted) == 1:
         return next(iter(counted))
     return ", ".join("%d %s" % (number, state) for state, number in sorted(counted.items()))
+
+
+def breakers_not_closed(states: Sequence[str]) -> Optional[float]:
+    """None where there are no breakers."""
+    return sum(_state(state) != "closed" for state in states) if states else None
 
 
 def _state(value: str) -> str:

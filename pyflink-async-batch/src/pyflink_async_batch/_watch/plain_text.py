@@ -59,9 +59,12 @@ def milliseconds(value: Optional[float]) -> str:
     """A duration, of milliseconds up to days."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    if value < 10_000:
-        return "%.0f ms" % value
-    seconds = int(value / 1000)
+    return "%.0f ms" % value if value < 10_000 else duration(value / 1000)
+
+
+def duration(value: float) -> str:
+    """Seconds, of seconds up to days."""
+    seconds = int(value)
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:
         return "%dd %02dh" % (days, hours % 24)

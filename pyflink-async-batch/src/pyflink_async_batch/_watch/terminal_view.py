@@ -3,15 +3,16 @@
 from typing import List, Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from pyflink_async_batch._watch.growth import JobGrowth
-from pyflink_async_batch._watch.observation import Cluster, Job, Operator
-from pyflink_async_batch._watch.operator_cells import cells
+from pyflink_async_batch._watch.observation import Cluster, Job
+from pyflink_async_batch._watch.operator_cells import NAME, Cells, cells
 from pyflink_async_batch._watch.plain_text import (
     UNKNOWN,
     count,
@@ -23,9 +24,8 @@ from pyflink_async_batch._watch.plain_text import (
 
 # Wide enough for every column, where no terminal says how wide it is.
 _FILE_WIDTH = 300
-# A narrower terminal has each operator as a list of its values.
-_TABLE_WIDTH = 170
-_NAME_WIDTH = 24
+# What a table has between two columns, and a panel around it.
+_GAP, _PANEL_WIDTH = 3, 4
 
 
 def console() -> Console:
@@ -79,33 +79,36 @@ def _job(job: Job, growth: JobGrowth, width: int) -> RenderableType:
         parts.append(Text("Flink has not collected all of its metrics yet.", style="dim"))
     for batch_api in (False, True):
         operators = [o for o in job.operators if o.batch_api == batch_api]
-        if operators and width >= _TABLE_WIDTH:
-            parts.append(_table(job, operators, growth))
+        rows = [cells(job, operator, growth) for operator in operators]
+        if rows and _table_width(rows) + _PANEL_WIDTH <= width:
+            parts.append(_table(rows))
         else:
-            parts += [_list(job, operator, growth) for operator in operators]
+            parts += [_list(row) for row in rows]
     title = Text.assemble((printable(job.name), "bold"), " ", (printable(job.id), "dim"))
     return Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, expand=False)
 
 
-def _table(job: Job, operators: Sequence[Operator], growth: JobGrowth) -> Table:
+def _table_width(rows: Sequence[Cells]) -> int:
+    """In characters, with titles folded between words, and values in one line."""
+    width = 0
+    for column in zip(*rows):
+        values = (cell_len(text) for _, text in column)
+        width += _GAP + max(*values, *(cell_len(word) for word in column[0][0].split()))
+    return width
+
+
+def _table(rows: Sequence[Cells]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-    for index, operator in enumerate(operators):
-        row = cells(job, operator, growth)
-        if index == 0:
-            for title, _ in row:
-                is_name = title == "operator"
-                table.add_column(
-                    Text(title),
-                    justify="left" if is_name else "right",
-                    overflow="fold",
-                    min_width=_NAME_WIDTH if is_name else None,
-                )
-        table.add_row(*(Text(text, style=_style(title, text)) for title, text in row))
+    for title, _ in rows[0]:
+        justify: JustifyMethod = "left" if title == NAME else "right"
+        table.add_column(Text(title), justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(text, style=_style(title, text), no_wrap=True) for title, text in row))
     return table
 
 
-def _list(job: Job, operator: Operator, growth: JobGrowth) -> RenderableType:
-    (_, name), *values = cells(job, operator, growth)
+def _list(row: Cells) -> RenderableType:
+    (_, name), *values = row
     pairs = [
         Text.assemble((title + " ", "dim"), (text, _style(title, text))) for title, text in values
     ]
@@ -114,7 +117,7 @@ def _list(job: Job, operator: Operator, growth: JobGrowth) -> RenderableType:
 
 def _style(title: str, text: str) -> str:
     """Colours what asks for a look."""
-    if text in (UNKNOWN, "0", "0/0"):
+    if text in (UNKNOWN, "0", "0/0", "0/0/0"):
         return "dim"
     if title == "breaker":
         return "green" if text == "closed" else "bold red"

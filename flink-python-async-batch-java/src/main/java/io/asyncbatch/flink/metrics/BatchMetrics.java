@@ -49,6 +49,7 @@ public final class BatchMetrics {
     private long inputHeldNanos;
 
     /**
+     * @param capacity most batches that may be invoked or await emission
      * @param inflight what is invoked or awaits emission, read by the reporters' threads
      * @param pendingOrdered batches that are done and held back, read by the reporters' threads
      * @param following rows that wait for the outcome of equal ones, read by the reporters' threads
@@ -57,6 +58,7 @@ public final class BatchMetrics {
      */
     public BatchMetrics(
             MetricGroup group,
+            int capacity,
             Supplier<InflightLoad> inflight,
             IntSupplier pendingOrdered,
             IntSupplier following,
@@ -85,10 +87,12 @@ public final class BatchMetrics {
             failedBy.put(kind, group.counter(nameOf(kind)));
             rowsFailedBy.put(kind, group.counter(nameOfRows(kind)));
         }
+        Gauge<Integer> places = () -> capacity;
         Gauge<Integer> batches = () -> inflight.get().batches();
         Gauge<Long> rows = () -> inflight.get().rows();
         Gauge<Long> bytes = () -> inflight.get().bytes();
         Gauge<Integer> pending = pendingOrdered::getAsInt;
+        group.gauge("capacity", places);
         group.gauge("inflightBatches", batches);
         group.gauge("inflightRecords", rows);
         group.gauge("inflightBytes", bytes);

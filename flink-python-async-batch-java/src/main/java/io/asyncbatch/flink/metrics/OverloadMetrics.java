@@ -26,6 +26,7 @@ public final class OverloadMetrics {
      * All suppliers are read by the reporters' threads.
      *
      * @param callsInFlight of this subtask
+     * @param backendCallsInFlight of all that share the backend
      * @param limit calls that may be in flight, of all that share the backend
      * @param state of the circuit breaker: 0 closed, 1 open, 2 half open
      * @param plannedBatchSize most rows of a batch as planned
@@ -33,10 +34,12 @@ public final class OverloadMetrics {
     public OverloadMetrics(
             MetricGroup group,
             IntSupplier callsInFlight,
+            IntSupplier backendCallsInFlight,
             IntSupplier limit,
             IntSupplier state,
             IntSupplier plannedBatchSize) {
         gauge(group, "callsInFlight", callsInFlight);
+        gauge(group, "backendCallsInFlight", backendCallsInFlight);
         gauge(group, "concurrencyLimit", limit);
         gauge(group, "circuitBreakerState", state);
         gauge(group, "plannedBatchSize", plannedBatchSize);

@@ -140,6 +140,7 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
         metrics =
                 new BatchMetrics(
                         getMetricGroup(),
+                        settings.capacity(),
                         this::load,
                         () -> flow == null ? 0 : flow.heldBack(),
                         () -> flow == null ? 0 : flow.following(),

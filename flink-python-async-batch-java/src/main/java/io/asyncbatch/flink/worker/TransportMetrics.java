@@ -20,6 +20,9 @@ final class TransportMetrics {
     /** Of a worker that has become ready and is not known to have died. */
     private volatile boolean ready;
 
+    /** From a worker's death until another is ready, or for ever where none follows it. */
+    private volatile boolean restarting;
+
     private volatile long warmUpMillis;
     private volatile long restarts;
     @Nullable private volatile Travel travel;
@@ -45,7 +48,9 @@ final class TransportMetrics {
         Gauge<Integer> readiness = () -> reports.getAsBoolean() && ready ? 1 : 0;
         Gauge<Long> warmUp = () -> reports.getAsBoolean() ? warmUpMillis : 0L;
         Gauge<Long> restarted = () -> reports.getAsBoolean() ? restarts : 0L;
+        Gauge<Integer> replacement = () -> reports.getAsBoolean() && restarting ? 1 : 0;
         group.gauge("workerReady", readiness);
+        group.gauge("workerRestarting", replacement);
         group.gauge("workerWarmUpMs", warmUp);
         group.gauge("workerRestarts", restarted);
     }
@@ -77,12 +82,14 @@ final class TransportMetrics {
     /** It became ready, this long after it began to start. */
     void ready(long nanos) {
         warmUpMillis = nanos / NANOS_PER_MILLI;
+        restarting = false;
         ready = true;
     }
 
     /** It died. */
     void died() {
         ready = false;
+        restarting = true;
     }
 
     /** A worker became ready in the place of one that died. Called by one thread. */

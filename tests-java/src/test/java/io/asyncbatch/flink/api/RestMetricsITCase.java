@@ -93,7 +93,8 @@ class RestMetricsITCase {
     /** The job is one chain of operators, that is, one vertex. */
     private URI metricsOf(MiniCluster cluster, JobID job) throws Exception {
         URI jobs = cluster.getRestAddress().get().resolve("/jobs/" + job + "/");
-        await().until(() -> get(jobs.resolve(".")).has("vertices"));
+        // While a job initializes it is known, and has none yet.
+        await().until(() -> !get(jobs.resolve(".")).path("vertices").isEmpty());
         String vertex = get(jobs.resolve(".")).get("vertices").get(0).get("id").asText();
         return jobs.resolve("vertices/" + vertex + "/metrics");
     }

@@ -17,7 +17,7 @@ class MetricsTest {
     void registersWhatIsDocumented() throws Exception {
         Pattern ours =
                 Pattern.compile(
-                        "(batch|async|calls|inflight|pending|queueWait|inputHeld|learned|rowsFailed|total"
+                        "(batch|async|calls|capacity|inflight|pending|queueWait|inputHeld|learned|rowsFailed|total"
                                 + "|late|coalesced|following).*");
         try (var rig = OperatorRig.open(Settings.ordered())) {
             Set<String> documented = DocumentedMetrics.under("The operator", rig.metrics);
@@ -92,7 +92,9 @@ class MetricsTest {
 
     @Test
     void inflightBatchesFollowsTheSlots() throws Exception {
-        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1).timeout(10))) {
+        try (var rig =
+                OperatorRig.open(Settings.ordered().batchSize(1).capacity(3).timeout(10))) {
+            assertThat(rig.gauge("capacity")).isEqualTo(3);
             assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
             rig.rows(1, 2);
             assertThat(rig.gauge("inflightBatches")).isEqualTo(2);

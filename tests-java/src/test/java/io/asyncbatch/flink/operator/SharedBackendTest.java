@@ -50,6 +50,8 @@ class SharedBackendTest {
             row(other, 7);
             assertThat(open(other)).isZero();
             assertThat(other.gauge("concurrencyLimit")).isEqualTo(4);
+            assertThat(other.gauge("callsInFlight")).isEqualTo(0);
+            assertThat(other.gauge("backendCallsInFlight")).isEqualTo(4);
             one.succeed(0).succeed(1);
             other.runMails();
             assertThat(open(other)).isEqualTo(2);

@@ -71,7 +71,10 @@ class TransportMetricsTest {
         assertThat(value("workerWarmUpMs")).isEqualTo(3);
         transport.died();
         assertThat(value("workerReady")).isZero();
+        assertThat(value("workerRestarting")).isOne();
+        transport.ready(4_000_000);
         transport.restarted();
+        assertThat(value("workerRestarting")).isZero();
         assertThat(value("workerRestarts")).isOne();
         BufferAllocator receive = allocator.child("receive", 1_000);
         try (ArrowBuf buffer = receive.buffer(512)) {

@@ -82,6 +82,7 @@ public final class BackendAdmission implements CallAdmission {
                 new OverloadMetrics(
                         metricGroup,
                         caller::inFlight,
+                        control::inFlight,
                         control::limit,
                         () -> control.state().ordinal(),
                         () -> planned);

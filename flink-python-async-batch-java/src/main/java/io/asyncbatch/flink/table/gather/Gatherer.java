@@ -67,7 +67,13 @@ final class Gatherer<IN, OUT> implements BatchListener<IN, OUT> {
         this.limit = new LearnedLimit(settings.batchSize(), settings.maxBatchBytes());
         this.metrics =
                 new BatchMetrics(
-                        metricGroup, this::load, () -> 0, () -> 0, limit::rows, limit::bytes);
+                        metricGroup,
+                        settings.capacity(),
+                        this::load,
+                        () -> 0,
+                        () -> 0,
+                        limit::rows,
+                        limit::bytes);
         this.dispatcher =
                 new BatchDispatcher<>(
                         settings,
