@@ -28,6 +28,7 @@ PEERS := target/peers-venv
 TRITON := target/triton-venv
 MLSERVER := target/mlserver-venv
 BROWSER := target/browser
+MERMAID := target/mermaid/mermaid.min.js
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
 
@@ -107,9 +108,10 @@ bench-peers: $(PEERS)/.installed $(MLSERVER)/.installed $(TRITON)/.installed $(S
 	$(MAKE) bench
 
 .PHONY: docs
-docs: install $(STAMPS)/docs ## build the documentation's site in target/site; a warning is an error
+docs: install $(STAMPS)/docs $(MERMAID) $(BROWSER)/.installed ## build the documentation's site in target/site; a warning is an error
 	rm -rf target/site
 	$(PY) -m sphinx -q -W --keep-going -b html -c docs/site . target/site
+	$(PY) -m pytest -q tests-python/browser/test_site_in_browser.py
 	$(MVN) -q -Pdocs -pl $(JAVA_MODULE) -am -DskipTests prepare-package
 
 .PHONY: browser
@@ -249,6 +251,11 @@ $(STAMPS)/flink-jars: pom.xml tests-python/jars/pom.xml
 $(BROWSER)/.installed: requirements/npm.json requirements/npm_package.py requirements/browser.py $(STAMPS)/browser
 	$(PY) requirements/browser.py $(BROWSER)
 	mkdir -p $(BROWSER) && touch $@
+
+# What draws the site's diagrams, as a file of the site ------------------------------------------
+
+$(MERMAID): requirements/npm.json requirements/npm_package.py $(STAMPS)/flink
+	$(PY) requirements/npm_package.py mermaid $(@D) dist/mermaid.min.js
 
 # What only benchmarks need ----------------------------------------------------------------------
 

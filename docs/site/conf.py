@@ -3,7 +3,12 @@ How Sphinx makes the documentation's site: ``make docs``. Its source directory i
 that pages link to sources, README and each other as they do on a code host.
 """
 
+import sys
+from pathlib import Path
+
 import pyflink_async_batch
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "pyflink-async-batch"
 author = "the maintainers of pyflink-async-batch"
@@ -14,7 +19,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.viewcode",
-    "sphinxcontrib.mermaid",
+    "diagrams",
 ]
 include_patterns = ["*.md", "docs/*.md", "docs/**/*.md", "benchmarks/results.md"]
 root_doc = "docs/index"
