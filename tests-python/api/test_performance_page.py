@@ -48,3 +48,19 @@ def test_what_the_page_points_to_is_there() -> None:
     targets = re.findall(r"\]\((\.\./[^)#]+)\)", TEXT)
     assert len(targets) > 8
     assert [target for target in targets if not (PAGE.parent / target).exists()] == []
+
+
+def test_the_latencies_of_when_not_are_those_that_were_measured() -> None:
+    lines = json.loads(results_table.RESULTS_JSON.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "when-not.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (\w+) mode \| ([\d.]+) ms \| ([\d.]+) ms \|", page, re.MULTILINE)
+    measured = []
+    for mode, line in (
+        ("process", "added_latency_p50_ms"),
+        ("thread", "added_latency_thread_p50_ms"),
+    ):
+        figures = lines[line]["measured"]
+        measured.append(
+            (mode, *("%.2f" % (figures[f"{mode} {q}"] - figures["direct"]) for q in ("p50", "p99")))
+        )
+    assert shown == measured
