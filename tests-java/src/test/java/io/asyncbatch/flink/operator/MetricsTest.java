@@ -92,8 +92,7 @@ class MetricsTest {
 
     @Test
     void inflightBatchesFollowsTheSlots() throws Exception {
-        try (var rig =
-                OperatorRig.open(Settings.ordered().batchSize(1).capacity(3).timeout(10))) {
+        try (var rig = OperatorRig.open(Settings.ordered().batchSize(1).capacity(3).timeout(10))) {
             assertThat(rig.gauge("capacity")).isEqualTo(3);
             assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
             rig.rows(1, 2);
