@@ -131,7 +131,7 @@ reference: install ## write the pages of options and errors, of signatures, docs
 .PHONY: how-to
 how-to: install $(HOW_TO)/.installed ## run the guides that need PyTorch, in an environment of their own of some gigabytes
 	$(HOW_TO)/bin/python -m pip install -q --no-deps --force-reinstall dist/pyflink_async_batch-*.whl
-	$(HOW_TO)/bin/python -m pytest tests-python/e2e/test_documented_programs.py --timeout 600 -k "torch or embeddings"
+	$(HOW_TO)/bin/python -m pytest tests-python/e2e/test_documented_programs.py -k "torch or embeddings"
 
 .PHONY: browser
 browser: $(BROWSER)/.installed ## fetch the headless Chromium in which tests look at pages

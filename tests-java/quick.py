@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PREPARED = ROOT / "target" / "quick"
-# In the order in which they build on each other.
+CHANGED = PREPARED / "classes"
 SOURCES = (
     ("arrow-bridge", "src/main/java", "target/classes"),
     ("flink-python-async-batch-java", "src/main/java", "target/classes"),
@@ -44,39 +44,45 @@ def main() -> None:
 
 
 def _compile() -> None:
-    sources = {
-        path: ROOT / module / classes / path.relative_to(ROOT / module / directory)
-        for module, directory, classes in SOURCES
-        for path in (ROOT / module / directory).rglob("*.java")
-        if path.name != "package-info.java"
-    }
-    changed = {path for path, target in sources.items() if _is_stale(path, target)}
-    if not changed:
-        return
-    named = re.compile(r"\b(?:%s)\b" % "|".join(sorted(path.stem for path in changed)))
+    """Into one directory, which comes before those of Maven: starting compilers takes time."""
+    stale = set()
+    sources = []
     for module, directory, classes in SOURCES:
         base = ROOT / module / directory
-        wanted = [
-            str(path)
-            for path in sources
-            if base in path.parents and (path in changed or named.search(path.read_text("utf-8")))
-        ]
-        if wanted:
-            output = str(ROOT / module / classes)
-            options = ["-nowarn", "-proc:none", "--release", "17", "-d", output]
-            subprocess.run([_java("javac"), *options, "-cp", _classpath(), *wanted], check=True)
+        for path in base.rglob("*.java"):
+            if path.name != "package-info.java":
+                sources.append(path)
+                relative = path.relative_to(base).with_suffix(".class")
+                if _is_stale(path, ROOT / module / classes / relative, CHANGED / relative):
+                    stale.add(path)
+    if not stale:
+        return
+    named = re.compile(r"\b(?:%s)\b" % "|".join(sorted(path.stem for path in stale)))
+    wanted = [str(path) for path in sources if named.search(path.read_text(encoding="utf-8"))]
+    CHANGED.mkdir(exist_ok=True)
+    options = ["-J-XX:TieredStopAtLevel=1", "-nowarn", "-proc:none", "--release", "17"]
+    subprocess.run(
+        [_java("javac"), *options, "-d", str(CHANGED), "-cp", _classpath(), *wanted], check=True
+    )
 
 
-def _is_stale(source: Path, target: Path) -> bool:
-    compiled = target.with_suffix(".class")
-    return not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime
+def _is_stale(source: Path, of_maven: Path, changed: Path) -> bool:
+    """Whether neither has the source as it is; what Maven has compiled since then is forgotten."""
+    built = of_maven.stat().st_mtime if of_maven.exists() else 0.0
+    if changed.exists() and changed.stat().st_mtime < built:
+        for outdated in (changed, *changed.parent.glob(changed.stem + "$*.class")):
+            outdated.unlink()
+    newest = max(built, changed.stat().st_mtime if changed.exists() else 0.0)
+    return newest < source.stat().st_mtime
 
 
 def _classpath() -> str:
     own = [str(ROOT / module / classes) for module, _, classes in reversed(SOURCES)]
     libraries = (PREPARED / "classpath").read_text(encoding="utf-8").strip()
     resources = str(ROOT / "proto" / "target" / "classes")
-    return os.pathsep.join([*own, resources, libraries, str(PREPARED / "console.jar")])
+    return os.pathsep.join(
+        [str(CHANGED), *own, resources, libraries, str(PREPARED / "console.jar")]
+    )
 
 
 def _arguments() -> "list[str]":

