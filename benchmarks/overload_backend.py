@@ -1,6 +1,6 @@
 """A model server with a knee, as ``benchmarks/overload`` has it in virtual time: here a process.
 
-Speaks as much HTTP as the benchmark needs, on 127.0.0.1, and writes down every call:
+Writes down every call:
 
 - ``POST /infer`` with ``{"key": ..., "rows": n}``: 200 when the model has computed so many rows,
   429 with ``Retry-After`` where it takes no more, 503 where it ran out of memory half-way; while it
@@ -8,19 +8,16 @@ Speaks as much HTTP as the benchmark needs, on 127.0.0.1, and writes down every 
 - ``POST /condition`` with ``{"slowness": 3.0, "away": false}``: from now on; answers with the time.
 - ``GET /calls``: ``[key, arrived, ended, rows, status]`` of every call, 0 for one that was lost, in
   seconds of one clock.
-
-Prints the address that it listens at, and ends with its standard input.
 """
 
 import asyncio
-import contextlib
-import json
+import functools
 import math
 import random
-import sys
-import threading
 import time
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, List, Optional, Set, Tuple
+
+import json_server
 
 # Half the times of the simulation, so that a run needs half as long: 16 batches of 64 rows at a
 # time, 0.16 s each; room for 24, trouble from 36, no more than 48.
@@ -36,9 +33,6 @@ _JITTER = 0.1
 _RETRY_AFTER_SECONDS = 1
 
 _LOST = 0
-_MOST_BODY_BYTES = 64 * 1024
-
-_Answer = Tuple[int, Dict[str, str], Any]
 
 
 class Model:
@@ -99,29 +93,7 @@ class Model:
             return 503 if fails else 200
 
 
-async def _serve(model: Model, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-        while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            request, *lines = head.split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in lines if line)
-            length = int(headers.get("content-length", 0))
-            if length > _MOST_BODY_BYTES:
-                break
-            body = json.loads(await reader.readexactly(length) or b"null")
-            answer = await _answer(model, *request.split(" ")[:2], body)
-            if answer is None:
-                break
-            status, more, content = answer
-            payload = json.dumps(content).encode()
-            told = {"Content-Length": str(len(payload)), **more}
-            lines = [f"HTTP/1.1 {status} -", *(f"{name}: {told[name]}" for name in told), "", ""]
-            writer.write("\r\n".join(lines).encode() + payload)
-            await writer.drain()
-    writer.transport.abort()
-
-
-async def _answer(model: Model, method: str, path: str, body: Any) -> Optional[_Answer]:
+async def _answer(model: Model, method: str, path: str, body: Any) -> Optional[json_server.Reply]:
     """Returns None where the connection is to end instead."""
     if (method, path) == ("POST", "/infer"):
         status = await model.infer(body["key"], body["rows"])
@@ -137,23 +109,5 @@ async def _answer(model: Model, method: str, path: str, body: Any) -> Optional[_
     return 404, {}, {}
 
 
-async def main() -> None:
-    model = Model()
-    server = await asyncio.start_server(
-        lambda reader, writer: _serve(model, reader, writer), "127.0.0.1", 0
-    )
-    port = server.sockets[0].getsockname()[1]
-    print(f"http://127.0.0.1:{port}", flush=True)
-    over = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def wait_for_end() -> None:
-        sys.stdin.read()
-        loop.call_soon_threadsafe(over.set)
-
-    threading.Thread(target=wait_for_end, daemon=True).start()
-    await over.wait()
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    json_server.run(lambda: functools.partial(_answer, Model()))

@@ -16,19 +16,18 @@ in ``docs/overload.md``. With ``--seconds`` it is shorter, to try, and writes no
 """
 
 import argparse
-import contextlib
 import json
 import math
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from datetime import timedelta
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+import json_server
 import overload_table
 import results_table
 from contest import Result, measured_by
@@ -56,43 +55,20 @@ Call = Tuple[Any, float, float, int, int]
 Span = Tuple[float, float]
 
 
-class Server:
+class Server(json_server.Client):
     """The server's process, asked from here."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
 
     def condition(self, **changes: Any) -> float:
         """Returns when it was so, by the server's clock."""
-        return float(self._ask("/condition", changes)["now"])
+        return float(self.ask("/condition", changes)["now"])
 
     def calls(self) -> List[Call]:
-        return [tuple(call) for call in self._ask("/calls")["calls"]]
-
-    def _ask(self, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(self.url + path, data, timeout=30) as response:
-            return json.load(response)
-
-
-@contextlib.contextmanager
-def _server() -> Iterator[Server]:
-    process = subprocess.Popen(
-        [sys.executable, str(_HERE / "overload_backend.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield Server(process.stdout.readline().strip())
-    finally:
-        process.kill()
-        process.wait()
+        return [tuple(call) for call in self.ask("/calls")["calls"]]
 
 
 def _run(contender: str, steady_seconds: float) -> Dict[str, float]:
-    with _server() as server:
+    with json_server.started(_HERE / "overload_backend.py") as url:
+        server = Server(url)
         job = LocalJob()
         _ask_server(job.numbers(), server.url, contender).sink_to(discarding_sink())
         running = job.start(f"overload {contender}")
