@@ -58,17 +58,17 @@ class SessionCluster:
         self.directory = directory
         self.temporary = directory / "tmp"
         self.logs = directory / "log"
-        configuration = directory / "conf"
-        shutil.copytree(FLINK_HOME / "conf", configuration)
+        self.configuration = directory / "conf"
+        shutil.copytree(FLINK_HOME / "conf", self.configuration)
         self.temporary.mkdir()
         self.logs.mkdir()
-        self._configure(configuration / "config.yaml")
-        (configuration / "workers").write_text("localhost\n" * task_managers)
+        self._configure(self.configuration / "config.yaml")
+        (self.configuration / "workers").write_text("localhost\n" * task_managers)
         # Without a Python on the PATH that has PyFlink: jobs name their interpreter.
         self.environment = {
             **os.environ,
             "FLINK_HOME": str(FLINK_HOME),
-            "FLINK_CONF_DIR": str(configuration),
+            "FLINK_CONF_DIR": str(self.configuration),
             "FLINK_LOG_DIR": str(self.logs),
             "FLINK_PID_DIR": str(directory),
         }
@@ -109,14 +109,20 @@ class SessionCluster:
         self.await_task_managers()
 
     def await_task_managers(self) -> None:
-        slots = 2 * self._task_managers
-        until(lambda: self.slots() == slots, "the TaskManagers' registration")
+        until(self.is_complete, "the TaskManagers' registration")
+
+    def is_complete(self) -> bool:
+        """Whether all TaskManagers are there that it should have."""
+        return self.slots() == 2 * self._task_managers
 
     def start_task_manager(self) -> None:
         """Starts one in place of one that was killed."""
         self.script("taskmanager.sh", "start")
 
     def stop(self) -> None:
+        if self._task_managers > 1:
+            # By name, as some of those that were started may have been killed.
+            self.script("taskmanager.sh", "stop-all")
         self.script("stop-cluster.sh")
 
     def script(self, name: str, *arguments: str) -> None:
