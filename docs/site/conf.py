@@ -21,7 +21,13 @@ extensions = [
     "sphinx.ext.viewcode",
     "diagrams",
 ]
-include_patterns = ["*.md", "docs/*.md", "docs/**/*.md", "benchmarks/results.md"]
+include_patterns = [
+    "*.md",
+    "docs/*.md",
+    "docs/**/*.md",
+    "benchmarks/results.md",
+    "benchmarks/endurance.md",
+]
 root_doc = "docs/index"
 html_extra_path = ["index.html"]
 html_theme = "furo"
