@@ -6,6 +6,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from .checks import Check
 
+_INTRODUCTION = "What was asked for, what happened, and what was found; written by the run itself."
+
 
 class Report(NamedTuple):
     """What was asked for, what happened, and what came of it."""
@@ -36,7 +38,7 @@ def markdown(report: Report) -> str:
 
 def write(report: Report, stem: pathlib.Path) -> None:
     """Writes ``stem.md`` and ``stem.json``."""
-    text = f"# Endurance\n\n`make soak` wrote this.\n\n{markdown(report)}\n"
+    text = f"# Endurance\n\n{_INTRODUCTION}\n\n{markdown(report)}\n"
     stem.with_suffix(".md").write_text(text, encoding="utf-8")
     stem.with_suffix(".json").write_text(
         json.dumps(as_json(report), indent=2) + "\n", encoding="utf-8"
