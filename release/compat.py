@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / "target" / "compat"
 RESULTS = ROOT / "release" / "compatibility.json"
 PAGE = ROOT / "docs" / "compatibility.md"
-TOOLS = ROOT / "requirements" / "compat.txt"
+TOOLS = ROOT / "release" / "compat.txt"
 BEGIN, END = "<!-- compat:begin -->", "<!-- compat:end -->"
 SHOWN = ("pyarrow", "numpy", "apache-beam", "pemja", "protobuf")
 
