@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.asyncbatch.flink.api.CommittedRows;
+import io.asyncbatch.flink.api.PacedNumbers;
 import io.asyncbatch.flink.batchapi.BatchApiStub.Job;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions.ApiShape;
 import io.asyncbatch.flink.table.TableBatchInference;
@@ -48,6 +49,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BatchApiChaosITCase {
 
     private static final long ROWS = 1_000;
+    private static final int ROWS_PER_CHECKPOINT = 30;
     private static final int BATCH = 10;
     private static final int TASK_FAILURES = 8;
 
@@ -136,7 +138,8 @@ class BatchApiChaosITCase {
                         .set(BatchInferenceOptions.LOCAL_DIR, directory + "/batches")
                         .set(BatchInferenceOptions.API_KEY_FILE, directory + "/key")
                         .build();
-        DataStream<Long> rows = env.addSource(new PacedNumbers(ROWS), "rows", Types.LONG);
+        DataStream<Long> rows =
+                env.addSource(new PacedNumbers(ROWS, ROWS_PER_CHECKPOINT), "rows", Types.LONG);
         DataStream<Long> results =
                 asTable
                         ? throughTable(env, rows, options)

@@ -3,6 +3,7 @@ package io.asyncbatch.flink.batchapi;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.asyncbatch.flink.api.PacedNumbers;
 import io.asyncbatch.flink.batchapi.BatchInferenceOptions.OnFailure;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -64,6 +65,7 @@ import org.junit.jupiter.api.io.TempDir;
 class DecoupledBatchesITCase {
 
     private static final long ROWS = 200;
+    private static final int ROWS_PER_CHECKPOINT = 30;
     private static final int BATCH = 10;
     private static final int TASK_FAILURES = 3;
 
@@ -174,7 +176,8 @@ class DecoupledBatchesITCase {
                         .build();
         SingleOutputStreamOperator<SubmittedBatch> batches =
                 BatchInferenceSubmitter.apply(
-                        env.addSource(new PacedNumbers(ROWS), "rows", Types.LONG),
+                        env.addSource(
+                                new PacedNumbers(ROWS, ROWS_PER_CHECKPOINT), "rows", Types.LONG),
                         row -> "{\"n\":" + row + "}",
                         options);
         batches.map(new InducedFailures<SubmittedBatch>())

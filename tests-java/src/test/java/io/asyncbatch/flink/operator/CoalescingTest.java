@@ -219,6 +219,24 @@ class CoalescingTest {
         }
     }
 
+    /** Row 3 is in no batch yet, and the only place is row 11's, which has to wait for row 3. */
+    @ParameterizedTest
+    @EnumSource
+    void rowsThatAreFormingGoOnThoughOnesThatWaitedInVainHaveAllPlaces(OutputMode mode)
+            throws Exception {
+        Settings settings = Settings.of(mode).batchSize(2).batchTimeout(5).capacity(1).timeout(100);
+        try (var rig = open(settings)) {
+            rig.rows(1, 2, 3).watermark(1).rows(11).advance(100);
+            rig.invoker.timeouts.get(0).succeed(List.of(-1, -2));
+            rig.runMails();
+            rig.succeed(1);
+            assertThat(rig.invoker.batches())
+                    .containsExactly(List.of(1, 2), List.of(11), List.of(3));
+            rig.succeed(2);
+            assertThat(rig.output()).containsExactly("-1", "-2", "30", "W:1", "110");
+        }
+    }
+
     /** They wait for a place before batches that came later. */
     @Test
     void rowsThatWaitedInVainComeFirst() throws Exception {

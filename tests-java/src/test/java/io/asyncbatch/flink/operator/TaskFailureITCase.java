@@ -6,6 +6,7 @@ import io.asyncbatch.flink.AsyncBatchOptions;
 import io.asyncbatch.flink.AsyncDataStream;
 import io.asyncbatch.flink.RichAsyncBatchFunction;
 import io.asyncbatch.flink.api.CommittedRows;
+import io.asyncbatch.flink.api.PacedNumbers;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,19 +17,15 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
-import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.CheckpointListener;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.JobManagerOptions;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
-import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.runtime.state.FunctionInitializationContext;
 import org.apache.flink.runtime.state.FunctionSnapshotContext;
 import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
@@ -73,6 +70,7 @@ class TaskFailureITCase {
         "ORDERED, 1, false, false, 5",
         "UNORDERED, 2, false, false, 6",
     })
+    @SuppressWarnings("deprecation") // see PacedNumbers
     void everyRowLeavesOnceWhereverTasksFail(
             OutputMode mode, int parallelism, boolean chained, boolean unaligned, long seed)
             throws Exception {
@@ -84,14 +82,7 @@ class TaskFailureITCase {
         env.setParallelism(parallelism);
         env.enableCheckpointing(20);
         SingleOutputStreamOperator<Long> rows =
-                env.fromSource(
-                                new DataGeneratorSource<Long>(
-                                        index -> index + 1,
-                                        ROWS,
-                                        RateLimiterStrategy.perCheckpoint(ROWS_PER_CHECKPOINT),
-                                        Types.LONG),
-                                WatermarkStrategy.noWatermarks(),
-                                "rows")
+                env.addSource(new PacedNumbers(ROWS, ROWS_PER_CHECKPOINT), "rows", Types.LONG)
                         .map(new Upstream());
         if (!chained) {
             rows.disableChaining();
@@ -173,10 +164,6 @@ class TaskFailureITCase {
         configuration.set(
                 RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ofMillis(1));
         configuration.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
-        // Where a region fails alone while a checkpoint begins, Flink 2.3's
-        // OperatorCoordinatorHolder may
-        // find that "some subtask gateway can be closed while others cannot", and exits the JVM.
-        configuration.set(JobManagerOptions.EXECUTION_FAILOVER_STRATEGY, "full");
         return configuration;
     }
 

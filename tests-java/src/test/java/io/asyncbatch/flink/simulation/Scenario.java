@@ -3,6 +3,7 @@ package io.asyncbatch.flink.simulation;
 import io.asyncbatch.flink.CircuitBreakerOptions;
 import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
 import io.asyncbatch.flink.Concurrency;
+import io.asyncbatch.flink.HedgingOptions;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.RowGrouping;
@@ -220,7 +221,16 @@ final class Scenario {
         RetryBudgetOptions budget =
                 choices.chance(300) ? new RetryBudgetOptions(0.1, choices.oneOf(3, 1)) : null;
         boolean none = concurrency == null && breaker == null && budget == null;
-        return new OverloadSettings(concurrency, none ? null : backend, breaker, budget, null);
+        boolean mayHedge =
+                budget != null
+                        && (concurrency == null
+                                || concurrency.getMost().orElse(backend == null ? capacity : 2)
+                                        > 1);
+        HedgingOptions hedging =
+                mayHedge && choices.chance(600)
+                        ? new HedgingOptions(0.5, Duration.ofMillis(choices.oneOf(1, 10)), 1)
+                        : null;
+        return new OverloadSettings(concurrency, none ? null : backend, breaker, budget, hedging);
     }
 
     private Concurrency drawConcurrency(int capacity) {

@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import javax.annotation.Nullable;
 
@@ -43,6 +44,9 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
 
         /** A call for these rows is about to begin. */
         void begins(List<Integer> rows);
+
+        /** Whether there may be two calls for the same rows. */
+        boolean hedges();
 
         /** Something went wrong that may cost these rows their results. */
         void mayFail(List<Integer> rows);
@@ -188,7 +192,9 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
     @Override
     public CompletionStage<BatchOutcome<Integer>> invoke(
             BatchRequest<Integer> request, EarlyRows<Integer> early) {
-        checkThatNobodyElseAsks(request.inputs());
+        if (!isSecondCall(request)) {
+            checkThatNobodyElseAsks(request.inputs());
+        }
         caller.begins(request.inputs());
         if (!isUp) {
             coverage.reach(Reached.CALL_WITHOUT_A_WORKER);
@@ -216,6 +222,32 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
         giveEarly(call, micros);
         time.in(micros, call + " ends with " + end, () -> finish(call, end));
         return call.stage;
+    }
+
+    /** Whether it repeats one call that goes on, as a hedge does. */
+    private boolean isSecondCall(BatchRequest<Integer> request) {
+        List<Call> same =
+                open.stream()
+                        .filter(call -> !call.isGivenUp && call.rows().equals(request.inputs()))
+                        .toList();
+        if (same.isEmpty() || !caller.hedges()) {
+            return false;
+        }
+        assertThat(same).as("calls for %s that go on", request.inputs()).hasSize(1);
+        assertThat(same.get(0).isForTimeout()).as("a second call for %s", same.get(0)).isFalse();
+        return true;
+    }
+
+    @Override
+    public void cancel(long batchId, int attempt) {
+        for (Call call : List.copyOf(open)) {
+            if (call.request.batchId() == batchId && call.request.attempt() == attempt) {
+                call.isGivenUp = true;
+                if (!choices.chance(scenario.lateAnswers)) {
+                    open.remove(call);
+                }
+            }
+        }
     }
 
     private void checkThatNobodyElseAsks(List<Integer> rows) {
@@ -503,9 +535,12 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
         busyUntilMicros = Math.max(busyUntilMicros, time.micros());
     }
 
-    /** Calls that count as under way for who made them, as they may bring news. */
-    int underWay() {
-        return (int) open.stream().filter(call -> call.counts(false)).count();
+    /** Rows with calls that count as under way for who made them, as they may bring news. */
+    Set<List<Integer>> underWay() {
+        return open.stream()
+                .filter(call -> call.counts(false))
+                .map(Call::rows)
+                .collect(Collectors.toSet());
     }
 
     /**

@@ -189,13 +189,15 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
         if (first != null || dispatcher.hasUnfinished() || queue.canEmit()) {
             return;
         }
-        if (grouping.hasLengthBuckets() && dispatcher.slotsAreTaken()) {
+        // Rows that followed in vain go before those that are forming, as lighter ones may.
+        boolean formingComesFirst = grouping.hasLengthBuckets() || !dispatcher.hasWaiting();
+        if (formingComesFirst && dispatcher.slotsAreTaken()) {
             dispatchFirst(this::closeWhatHoldsTheFence);
         }
         dispatcher.dispatchBeyondCapacity();
     }
 
-    /** These are the rows that those behind the first watermark wait for. */
+    /** These are the rows that those behind the first watermark wait for, or that come first. */
     private void closeWhatHoldsTheFence() throws Exception {
         for (Bucket<IN, OUT> bucket : oldestFirst()) {
             if (bucket.firstPosition() < queue.fencePosition()) {

@@ -263,6 +263,7 @@ public final class BatchDispatcher<IN, OUT>
         long callNanos = nanoTime() - batch.callBeganNanos();
         BatchOutcome<OUT> told = tell(outcome);
         if (!hedges.decides(batch, request, told, failure, reportedNanos)) {
+            makeCalls();
             return;
         }
         gate.ended(batch);
@@ -384,6 +385,7 @@ public final class BatchDispatcher<IN, OUT>
                         + " ms";
         if (!calls.replaceWorker("of batch " + request.batchId() + ", " + noAnswer)) {
             gate.ended(batch);
+            batch.trace().callEnded(null);
             goOnIf(
                     settlement.failed(
                             batch, request, FailureKind.TIMEOUT, new TimeoutException(noAnswer)),

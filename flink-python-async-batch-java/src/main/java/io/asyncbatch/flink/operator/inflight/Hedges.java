@@ -195,7 +195,7 @@ final class Hedges<IN, OUT> {
             @Nullable BatchOutcome<OUT> outcome,
             @Nullable Throwable failure,
             long nanos) {
-        if (failure != null) {
+        if (failure != null || outcome == null) {
             leave(batch, race);
             return true;
         }
@@ -224,6 +224,8 @@ final class Hedges<IN, OUT> {
         if (race.second == call) {
             secondWins(batch, race);
         } else {
+            // What a second call would have had to be faster than.
+            delay.observe(race.first.inputs().size(), nanoTime() - race.beganNanos);
             leave(batch, race);
         }
     }

@@ -64,6 +64,8 @@ final class PendingCalls<IN, OUT> {
     private final Maker<IN, OUT> maker;
 
     private final Deque<Due<IN, OUT>> due = new ArrayDeque<>(0);
+
+    /** Whether somebody was told that there is no room, and not yet that there is. */
     private boolean roomIsWanted;
 
     /** Whether a call that is due could not be made when that was tried last. */
@@ -102,7 +104,7 @@ final class PendingCalls<IN, OUT> {
     /** Whether the call of a batch that comes now is made at once, unless it is too heavy. */
     boolean hasRoom() {
         boolean room = gate.isOpenToAll() && slots.hasFree() && !dueWaits && admission.hasRoom();
-        roomIsWanted = !room;
+        roomIsWanted |= !room;
         return room;
     }
 
@@ -122,6 +124,7 @@ final class PendingCalls<IN, OUT> {
             making = false;
         }
         if (roomIsWanted && hasRoom()) {
+            roomIsWanted = false;
             maker.hasRoom();
         }
     }

@@ -1,4 +1,4 @@
-package io.asyncbatch.flink.batchapi;
+package io.asyncbatch.flink.api;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -15,16 +15,17 @@ import org.apache.flink.streaming.api.functions.source.legacy.RichParallelSource
 /**
  * The numbers from 1 on, some between any two checkpoints, so that a job lives through many. A
  * source without a coordinator: with one, tasks that fail in the middle of a checkpoint now and
- * then end Flink 2.3's JobManager ("Some subtask gateway can be closed while others cannot").
+ * then end Flink 2.3's JobManager ("Some subtask gateway can be closed while others cannot"), and
+ * splits now and then get lost.
  */
 @SuppressWarnings("deprecation")
-final class PacedNumbers extends RichParallelSourceFunction<Long>
+public final class PacedNumbers extends RichParallelSourceFunction<Long>
         implements CheckpointedFunction, CheckpointListener {
 
     private static final long serialVersionUID = 1L;
-    private static final int PER_CHECKPOINT = 30;
 
     private final long last;
+    private final int perCheckpoint;
     private transient ListState<Long> state;
     private transient Object lock;
     private transient long next;
@@ -33,9 +34,11 @@ final class PacedNumbers extends RichParallelSourceFunction<Long>
 
     /**
      * @param last number, over all subtasks
+     * @param perCheckpoint numbers of a subtask between two checkpoints
      */
-    PacedNumbers(long last) {
+    public PacedNumbers(long last, int perCheckpoint) {
         this.last = last;
+        this.perCheckpoint = perCheckpoint;
     }
 
     @Override
@@ -71,7 +74,7 @@ final class PacedNumbers extends RichParallelSourceFunction<Long>
             }
             synchronized (lock) {
                 sinceCheckpoint++;
-                while (!cancelled && sinceCheckpoint > PER_CHECKPOINT) {
+                while (!cancelled && sinceCheckpoint > perCheckpoint) {
                     lock.wait();
                 }
             }
