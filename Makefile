@@ -50,13 +50,13 @@ help: ## show this list
 install: $(STAMPS)/wheel ## put Flink and the built wheel into .venv
 
 .PHONY: test
-test: install $(STAMPS)/test $(STAMPS)/japicmp $(STAMPS)/demo $(STAMPS)/stream $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed $(BROWSER)/.installed ## run the Java tests, then the Python tests against the installed wheel
+test: install $(STAMPS)/test target/japicmp/.copied $(STAMPS)/demo $(STAMPS)/flink-jars $(TRITON)/.installed $(MLSERVER)/.installed $(BROWSER)/.installed ## run the Java tests, then the Python tests against the installed wheel
 	$(MVN) verify
 	$(PY) -m pytest tests-python/e2e -n $(E2E_JVMS) --dist worksteal $(PYTEST_ARGS) # in JVMs of their own: each job's mini cluster leaves Flink's RPC classes behind in one
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
 
 .PHONY: quick
-quick: target/quick/.prepared ## compile what changed and run one Java test class, or Python tests: make quick T=AimdLimitTest, T=tests-python/watch
+quick: target/quick/.prepared | $(STAMPS)/wheel $(STAMPS)/test ## compile what changed and run one Java test class, or Python tests: make quick T=AimdLimitTest, T=tests-python/watch
 	@case "$(T)" in \
 	"") echo "say which: make quick T=AimdLimitTest, or T=tests-python/watch" >&2; exit 2;; \
 	tests-python/*) cp -ru $(PACKAGE)/. "$$($(PY) -c 'import pathlib, pyflink_async_batch as p; print(pathlib.Path(p.__file__).parent)')"; \
@@ -79,7 +79,7 @@ lint: install $(STAMPS)/lint $(STAMPS)/docs ## check formatting, compiler warnin
 	$(MAKE) api
 
 .PHONY: api
-api: install $(STAMPS)/japicmp ## compare the public Java API with that of the last release
+api: install target/japicmp/.copied ## compare the public Java API with that of the last release
 	$(PY) release/java_api.py check $(JAVA_MODULE)/target/*-dist.jar target/japicmp/*.jar
 
 .PHONY: api-baseline
@@ -123,7 +123,7 @@ bench-peers: $(PEERS)/.installed $(MLSERVER)/.installed $(TRITON)/.installed $(S
 docs: install $(STAMPS)/docs $(MERMAID) $(BROWSER)/.installed ## build the documentation's site in target/site; a warning is an error
 	rm -rf target/site
 	$(PY) -m sphinx -q -W --keep-going -b html -c docs/site . target/site
-	$(PY) -m pytest -q tests-python/browser/test_site_in_browser.py
+	ASYNC_BATCH_SITE_IS_FRESH=1 $(PY) -m pytest -q tests-python/browser/test_site_in_browser.py
 	$(MVN) -q -Pdocs -pl $(JAVA_MODULE) -am -DskipTests prepare-package
 
 .PHONY: reference
@@ -172,6 +172,10 @@ simulate: ## live SCHEDULES random schedules of the operator in virtual time; SE
 .PHONY: soak
 soak: install $(STAMPS)/test $(STAMPS)/stream ## a job under load and faults of every kind for SOAK_SECONDS; writes benchmarks/endurance.md and .json
 	PYTHONPATH=benchmarks $(PY) -m soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
+
+.PHONY: soak-short
+soak-short: install $(STAMPS)/test $(STAMPS)/stream ## the same until every kind of fault has happened once, some minutes
+	ASYNC_BATCH_SOAK=1 $(PY) -m pytest tests-python/soak
 
 .PHONY: soak-nightly
 soak-nightly: install $(STAMPS)/test $(STAMPS)/stream ## the same until SOAK_ROWS rows have passed and SOAK_FAULTS faults have happened, an hour or more
@@ -257,9 +261,9 @@ $(STAMPS)/wheel: $(STAMPS)/jar $(STAMPS)/flink $(PYTHON_SOURCES) LICENSE NOTICE
 
 # What compares the public Java API ---------------------------------------------------------------
 
-$(STAMPS)/japicmp: Makefile
+target/japicmp/.copied: Makefile
 	$(MVN) -q dependency:copy -Dartifact=$(JAPICMP) -DoutputDirectory=$(CURDIR)/target/japicmp -Dmdep.stripVersion=true
-	mkdir -p $(STAMPS) && touch $@
+	touch $@
 
 # Triton's own client, which wants a newer gRPC and protobuf than PyFlink takes -------------------
 

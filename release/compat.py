@@ -91,13 +91,21 @@ def interpreter(version: str) -> Optional[str]:
     return None
 
 
+def is_installed(environment: Path, wheel: Path) -> bool:
+    """Whether an environment is there and has this very wheel."""
+    stamp = environment / "installed"
+    return stamp.exists() and stamp.read_text() == _contents(wheel)
+
+
+def _contents(wheel: Path) -> str:
+    return hashlib.sha256(TOOLS.read_bytes() + wheel.read_bytes()).hexdigest()
+
+
 def install(flink: str, python: str, executable: str, wheel: Path) -> Path:
     """Makes an environment, or has one that is there use the wheel; gives its interpreter."""
     directory = ENVIRONMENTS / ("python%s-flink%s" % (python, flink))
     own = directory / "bin" / "python"
-    stamp = directory / "installed"
-    wanted = hashlib.sha256(TOOLS.read_bytes() + wheel.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text() == wanted:
+    if is_installed(directory, wheel):
         return own
     if not own.exists():
         subprocess.run([executable, "-m", "venv", str(directory)], check=True)
@@ -106,7 +114,7 @@ def install(flink: str, python: str, executable: str, wheel: Path) -> Path:
     subprocess.run([*pip, str(wheel), "apache-flink==" + flink, "-r", str(TOOLS)], check=True)
     again = ["--force-reinstall", "--no-deps", str(wheel)]
     subprocess.run([*pip, *again], check=True)
-    stamp.write_text(wanted)
+    (directory / "installed").write_text(_contents(wheel))
     return own
 
 

@@ -7,6 +7,7 @@ people. Run with the Python of .venv: ``make api``, ``make api-baseline``.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -50,10 +51,16 @@ def text_of(jar: Path) -> str:
     """The signatures in a jar, as the JDK's javap writes them."""
     with zipfile.ZipFile(jar) as archive:
         names = [name[: -len(".class")].replace("/", ".") for name in archive.namelist()]
-    command = ["javap", "-protected", "-cp", "%s:%s" % (jar, _flink()), *names]
+    command = [_jdk_tool("javap"), "-protected", "-cp", "%s:%s" % (jar, _flink()), *names]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if not line.startswith("Compiled from")]
     return "\n".join(lines) + "\n"
+
+
+def _jdk_tool(name: str) -> str:
+    """A program of the JDK that Maven takes: in JAVA_HOME, or on the PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / name) if home else name
 
 
 def _flink() -> str:
@@ -66,7 +73,7 @@ def incompatibilities(baseline: Path, jar: Path, japicmp: Path) -> str:
         api = Path(directory) / "java-api.jar"
         write_api(jar, api)
         command = [
-            *("java", "-jar", str(japicmp)),
+            *(_jdk_tool("java"), "-jar", str(japicmp)),
             *("--old", str(baseline), "--new", str(api)),
             *("--old-classpath", "%s:%s" % (jar, _flink())),
             *("--new-classpath", "%s:%s" % (jar, _flink())),

@@ -1,12 +1,13 @@
 """
 Files of the packages of npm.json, without node: ``npm_package.py mermaid DIRECTORY MEMBER...``.
 
-From the registry in NPM_CONFIG_REGISTRY, or npm's own. What does not have the pinned hash is not
-unpacked.
+From the registry in npm_config_registry or NPM_CONFIG_REGISTRY, or npm's own. What does not have
+the pinned hash is not unpacked.
 """
 
 import base64
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 _PINNED = Path(__file__).with_name("npm.json")
 _REGISTRY = "https://registry.npmjs.org/"
 _TIMEOUT_SECONDS = 60
+_ATTEMPTS = 3
 _LARGEST_BYTES = 256 * 1024 * 1024
 
 
@@ -40,18 +42,26 @@ def members(name: str, wanted: "list[str]") -> "dict[str, bytes]":
 
 def _archive(name: str) -> bytes:
     pinned = json.loads(_PINNED.read_text(encoding="utf-8"))[name]
-    registry = os.environ.get("NPM_CONFIG_REGISTRY", _REGISTRY).rstrip("/")
+    named = (os.environ.get(key) for key in ("npm_config_registry", "NPM_CONFIG_REGISTRY"))
+    registry = next(filter(None, named), _REGISTRY).rstrip("/")
     url = "%s/%s/-/%s-%s.tgz" % (registry, name, name.split("/")[-1], pinned["version"])
-    try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:
-            archive = answer.read(_LARGEST_BYTES)
-    except OSError as error:
-        sys.exit("cannot fetch %s %s: %s" % (name, pinned["version"], error))
+    archive = _fetched(url)
     algorithm, _, expected = pinned["integrity"].partition("-")
     digest = base64.b64encode(hashlib.new(algorithm, archive).digest()).decode()
     if digest != expected:
         sys.exit("%s %s is not what npm.json pins: %s" % (name, pinned["version"], algorithm))
-    return bytes(archive)
+    return archive
+
+
+def _fetched(url: str) -> bytes:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:
+                return bytes(answer.read(_LARGEST_BYTES))
+        except (OSError, http.client.HTTPException) as error:
+            if attempt == _ATTEMPTS:
+                sys.exit("cannot fetch %s: %s" % (url.rsplit("/", 1)[-1], error))
+    raise AssertionError("unreachable")
 
 
 def main() -> None:

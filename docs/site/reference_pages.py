@@ -24,6 +24,7 @@ _OPTION_CLASSES = (
     api.AdaptiveConcurrency,
     api.CircuitBreaker,
     api.RetryBudget,
+    api.Hedging,
     api.WorkerRestart,
     api.GpuResources,
     api.ExponentialBackoffRetryStrategy,
@@ -35,6 +36,7 @@ _JAVA_OPTION_CLASSES = (
     "Concurrency",
     "CircuitBreakerOptions",
     "RetryBudgetOptions",
+    "HedgingOptions",
     "RowGrouping",
 )
 _COMMENT = r"/\*\*(?P<comment>(?:(?!\*/).)*)\*/\s*"

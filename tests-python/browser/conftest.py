@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+PATIENCE_MS = 120_000
 ROOT = Path(__file__).resolve().parents[2]
 UNPACKED = ROOT / "target" / "browser"
 sys.path.insert(0, str(ROOT / "tests-python" / "watch"))
@@ -53,7 +54,7 @@ def chromium() -> Iterator[Any]:
     with api.sync_playwright() as playwright:
         # Pages are our own, and containers seldom allow the sandbox's namespaces.
         browser = playwright.chromium.launch(
-            executable_path=str(found), args=["--no-sandbox"], env=environment
+            executable_path=str(found), args=["--no-sandbox"], env=environment, timeout=PATIENCE_MS
         )
         yield browser
         browser.close()

@@ -15,6 +15,7 @@ class WatchedPage:
         self.requests: list[str] = []
         self.troubles: list[str] = []
         self._context = browser.new_context(**settings)
+        self._context.set_default_timeout(120_000)
         self.page = self._context.new_page()
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.troubles.append(message.text))

@@ -10,7 +10,7 @@ from urllib.request import url2pathname
 
 import pytest
 from pyflink_async_batch._graph.bundled_jar import bundled_jar_url
-from session_cluster import FIRST_PROMETHEUS_PORT, FLINK_HOME, JOBS, SessionCluster
+from session_cluster import FIRST_PROMETHEUS_PORT, FLINK_HOME, JOBS, SessionCluster, jdk_tool
 from trace_collector import TraceCollector
 
 MONITORING = Path(__file__).resolve().parents[2] / "examples" / "monitoring"
@@ -26,6 +26,8 @@ def large_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionC
     """One with two TaskManagers, that soon sees when one is gone and then goes on."""
     options = [
         "execution.checkpointing.interval: 500 ms",
+        # What REST says of a job is no older.
+        "web.refresh-interval: 100",
         "heartbeat.interval: 2000",
         "heartbeat.timeout: 20000",
         "restart-strategy.type: fixed-delay",
@@ -43,7 +45,7 @@ def java_job(tmp_path_factory: pytest.TempPathFactory) -> Path:
     jar = Path(url2pathname(urlparse(bundled_jar_url()).path))
     subprocess.run(
         [
-            *("javac", "-proc:none", "-d", str(directory / "classes")),
+            *(jdk_tool("javac"), "-proc:none", "-d", str(directory / "classes")),
             *("-cp", "%s:%s/lib/*" % (jar, FLINK_HOME)),
             str(JOBS / "SumOfSquares.java"),
         ],
@@ -113,8 +115,8 @@ def _example(name: str, old: str, new: str) -> list[str]:
 
 
 def _running(cluster: SessionCluster) -> Iterator[SessionCluster]:
-    cluster.start()
     try:
+        cluster.start()
         yield cluster
     finally:
         cluster.stop()

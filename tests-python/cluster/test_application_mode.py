@@ -42,9 +42,11 @@ def application(tmp_path: Path) -> Iterator[Application]:
     application = Application(tmp_path, options=options)
     # The JobManager runs PyFlink's driver, which pip's Flink has in opt.
     application.environment["FLINK_LIB_DIR"] = str(lib_with_pyflink(tmp_path))
-    application.start_task_manager()
-    yield application
-    application.script("taskmanager.sh", "stop-all")
+    try:
+        application.start_task_manager()
+        yield application
+    finally:
+        application.script("taskmanager.sh", "stop-all")
 
 
 def test_a_program_in_python(application: Application) -> None:

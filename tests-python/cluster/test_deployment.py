@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from session_cluster import SessionCluster, until
@@ -39,19 +40,18 @@ def test_rows_leave_once_over_a_savepoint_and_the_loss_of_a_task_manager(
 
     second = large_cluster.submit("counted.py", "-s", stopped, *PYTHON, program=program)
     _await_full(large_cluster, second)
-    restored = large_cluster.rest("/jobs/%s/checkpoints" % second)["latest"]["restored"]
+    restored = _restored(large_cluster, second)
     assert restored["is_savepoint"]
     assert restored["external_path"] == stopped
     before = _completed(large_cluster, second)
     until(lambda: _completed(large_cluster, second) > before, "a checkpoint")
 
     os.kill(large_cluster.task_manager(), signal.SIGKILL)
-    until(lambda: large_cluster.state(second) != "RUNNING", "the notice of the loss")
+    until(lambda: not large_cluster.is_complete(), "the notice of the loss")
     large_cluster.start_task_manager()
-    until(lambda: large_cluster.state(second) == "RUNNING", "the job's restart")
+    large_cluster.await_task_managers()
+    until(lambda: not _restored(large_cluster, second)["is_savepoint"], "the job's restart")
     _await_full(large_cluster, second)
-    restored = large_cluster.rest("/jobs/%s/checkpoints" % second)["latest"]["restored"]
-    assert not restored["is_savepoint"]
 
     gate.touch()
     until(lambda: large_cluster.state(second) == "FINISHED", "the job's end")
@@ -63,6 +63,11 @@ def _await_full(cluster: SessionCluster, job: str) -> None:
         lambda: cluster.metric(job, "inflightBatches", "min") == [CAPACITY],
         "as many calls as may be in flight, in every subtask",
     )
+
+
+def _restored(cluster: SessionCluster, job: str) -> dict[str, Any]:
+    """The snapshot that the job went on from last."""
+    return dict(cluster.rest("/jobs/%s/checkpoints" % job)["latest"]["restored"])
 
 
 def _path(output: str) -> str:

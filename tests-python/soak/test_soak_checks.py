@@ -2,10 +2,8 @@
 
 import os
 import random
-import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -190,19 +188,34 @@ def test_workers_processes_and_files_that_are_left_are_noticed() -> None:
     assert failed(checks.of_leaks([clean], 0, ["a file"])) == ["files left"]
 
 
+LEAKS = """
+import os, socket, sys, threading
+print("clean", flush=True)
+sys.stdin.readline()
+segment = os.memfd_create("async-batch-of-a-test")
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+listening = socket.socket()
+listening.bind(("127.0.0.1", 0))
+listening.listen()
+print("leaked", flush=True)
+sys.stdin.readline()
+"""
+
+
 def test_a_leaked_descriptor_socket_segment_and_thread_are_seen_in_a_process() -> None:
-    before = processes.holdings(os.getpid())
-    segment = os.memfd_create("async-batch-of-a-test")
-    over = threading.Event()
-    thread = threading.Thread(target=over.wait)
-    thread.start()
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        after = processes.holdings(os.getpid())
-    os.close(segment)
-    over.set()
-    thread.join()
+    # In a process in which nobody else opens or closes anything.
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        before = processes.holdings(child.pid)
+        child.stdin.write("leak\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        after = processes.holdings(child.pid)
+        child.stdin.close()
     assert after.descriptors == before.descriptors + 2
     assert after.threads == before.threads + 1
     assert after.listening == before.listening + 1
