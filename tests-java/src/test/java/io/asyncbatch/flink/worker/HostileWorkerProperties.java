@@ -183,10 +183,12 @@ class HostileWorkerProperties {
         }
         if (random.nextInt(3) == 0) {
             damage(body, random);
-            files.writeResult(1024, body);
+            // Each in a place of its own: what is there may still be read when the next one comes.
+            long place = 1024 * batchId;
+            files.writeResult(place, body);
             header.setSharedBody(
                     SharedBody.newBuilder()
-                            .setOffset(random.nextInt(4) == 0 ? random.nextLong() : 1024)
+                            .setOffset(random.nextInt(4) == 0 ? random.nextLong() : place)
                             .setLength(random.nextInt(4) == 0 ? random.nextInt() : body.length));
             body = new byte[0];
         }
