@@ -359,8 +359,10 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
             return;
         }
         rethrowFailure();
+        flow.closeWhatBatchesWaitFor();
         while (flow.hasBatches()) {
             mailbox.yield();
+            flow.closeWhatBatchesWaitFor();
         }
     }
 

@@ -377,6 +377,24 @@ class CoalescingTest {
         }
     }
 
+    /**
+     * Row 11 is done before row 3 is in a batch, which it never would be: no row comes meanwhile.
+     */
+    @Test
+    void aBarrierThatDrainsClosesWhatRowsThatWaitedInVainWaitFor() throws Exception {
+        Settings settings = Settings.ordered().batchSize(2).timeout(100).drainAtCheckpoint();
+        try (var rig = open(settings)) {
+            rig.rows(1, 2, 3, 11).advance(100);
+            rig.invoker.timeouts.get(0).succeed(List.of(-1, -2));
+            rig.runMails();
+            rig.succeed(1);
+            rig.whileCompleting(() -> rig.harness.prepareSnapshotPreBarrier(1));
+            assertThat(rig.invoker.batches())
+                    .containsExactly(List.of(1, 2), List.of(11), List.of(3));
+            assertThat(rig.output()).containsExactly("-1", "-2", "30", "110");
+        }
+    }
+
     @Test
     void aBarrierThatDrainsWaitsForFollowersOfWhatIsInFlight() throws Exception {
         try (var rig = open(Settings.ordered().batchSize(2).drainAtCheckpoint())) {

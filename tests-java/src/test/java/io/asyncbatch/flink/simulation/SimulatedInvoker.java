@@ -164,6 +164,9 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
     /** When something was last going on here, or will have to wait until. */
     private long busyUntilMicros;
 
+    /** The longest that a retry has had to wait after its answer was heard. */
+    private long longestDelayMicros;
+
     SimulatedInvoker(
             String owner,
             Scenario scenario,
@@ -370,6 +373,7 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
 
     private BatchOutcome<Integer> retry(@Nullable Throwable cause) {
         int delayMillis = choices.below(choices.oneOf(20, 1, 400));
+        longestDelayMicros = Math.max(longestDelayMicros, (1 + delayMillis) * Scenario.MILLI);
         busyUntilMicros =
                 Math.max(busyUntilMicros, time.micros() + (1 + delayMillis) * Scenario.MILLI);
         return BatchOutcome.retry(cause, delayMillis);
@@ -553,6 +557,10 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
                 open.stream()
                         .filter(call -> call.counts(withoutNews) && !call.isForTimeout())
                         .count();
+    }
+
+    long longestDelayMicros() {
+        return longestDelayMicros;
     }
 
     /** When something was last under way here or had to be waited for; now if it still is. */

@@ -297,7 +297,9 @@ final class SimulatedSubtask implements SimulatedInvoker.Caller {
             return;
         }
         long patience = RULE_OF_ROUNDING + (hasOverload() ? LONGEST_PAUSE : 0);
-        long busyUntil = Math.max(invoker.busyUntilMicros(), freedMicros);
+        // The delay of a retry begins when the answer is heard, which may be after it came.
+        long busyUntil =
+                Math.max(invoker.busyUntilMicros(), freedMicros + invoker.longestDelayMicros());
         if (mailbox.waitsInVain()) {
             assertThat(time.micros() - busyUntil)
                     .as("microseconds for which %s has waited for nothing", name)

@@ -57,6 +57,12 @@ public interface RowFlow<IN, OUT> {
     /** Closes whatever is forming. */
     void close(CloseReason reason) throws Exception;
 
+    /**
+     * No more rows come until all batches have left. Closes what is forming if they wait for that
+     * and for nothing else. To be called again after whatever happens.
+     */
+    void closeWhatBatchesWaitFor() throws Exception;
+
     /** Whether no more rows should come for now. */
     boolean isFull();
 

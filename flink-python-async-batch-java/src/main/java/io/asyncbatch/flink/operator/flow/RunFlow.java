@@ -101,6 +101,11 @@ public final class RunFlow<IN, OUT> implements RowFlow<IN, OUT> {
     }
 
     @Override
+    public void closeWhatBatchesWaitFor() {
+        // None waits for rows that came after its own.
+    }
+
+    @Override
     public void onSlotFree() {
         former.onSlotFree();
     }

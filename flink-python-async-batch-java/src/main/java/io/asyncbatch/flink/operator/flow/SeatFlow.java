@@ -197,6 +197,17 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
         dispatcher.dispatchBeyondCapacity();
     }
 
+    @Override
+    public void closeWhatBatchesWaitFor() throws Exception {
+        BatchDispatcher<IN, OUT> dispatcher = context.dispatcher();
+        if (hasBatches()
+                && !dispatcher.hasUnfinished()
+                && !dispatcher.hasWaiting()
+                && !queue.canEmit()) {
+            dispatchFirst(this::closeWhatHoldsTheFence);
+        }
+    }
+
     /** These are the rows that those behind the first watermark wait for, or that come first. */
     private void closeWhatHoldsTheFence() throws Exception {
         for (Bucket<IN, OUT> bucket : oldestFirst()) {
