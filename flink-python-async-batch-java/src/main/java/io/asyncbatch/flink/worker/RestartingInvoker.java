@@ -98,7 +98,8 @@ final class RestartingInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
     public CompletionStage<BatchOutcome<OUT>> invoke(
             BatchRequest<IN> request, EarlyRows<OUT> early) {
         WorkerLife<IN, OUT> worker = current;
-        return worker.call(request.batchId(), () -> worker.invoker().invoke(request, early));
+        EarlyRows<OUT> counted = worker.counting(request, early);
+        return worker.call(request.batchId(), () -> worker.invoker().invoke(request, counted));
     }
 
     @Override

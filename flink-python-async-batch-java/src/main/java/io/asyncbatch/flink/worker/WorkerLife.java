@@ -1,11 +1,14 @@
 package io.asyncbatch.flink.worker;
 
 import io.asyncbatch.flink.invoker.BatchOutcome;
+import io.asyncbatch.flink.invoker.BatchRequest;
+import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import javax.annotation.Nullable;
@@ -83,6 +86,19 @@ final class WorkerLife<IN, OUT> implements InvokerContext, AutoCloseable {
      */
     synchronized boolean giveUp(long batchId) {
         return batches.remove(batchId);
+    }
+
+    /**
+     * When all rows of a batch came early the worker has answered, and its stage never completes.
+     */
+    EarlyRows<OUT> counting(BatchRequest<IN> request, EarlyRows<OUT> early) {
+        AtomicInteger left = new AtomicInteger(request.inputs().size());
+        return (rows, results, failures) -> {
+            early.accept(rows, results, failures);
+            if (left.addAndGet(-rows.length) == 0) {
+                answered(request.batchId());
+            }
+        };
     }
 
     private synchronized void answered(long batchId) {

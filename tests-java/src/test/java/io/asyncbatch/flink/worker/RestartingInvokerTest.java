@@ -46,6 +46,7 @@ class RestartingInvokerTest {
         private final List<CompletableFuture<BatchOutcome<Long>>> calls = new ArrayList<>();
         private final List<String> kills = new ArrayList<>();
         private final List<Long> cancelled = new ArrayList<>();
+        private final List<EarlyRows<Long>> early = new ArrayList<>();
         private InvokerContext context;
         private int closed;
 
@@ -72,7 +73,8 @@ class RestartingInvokerTest {
 
         @Override
         public CompletionStage<BatchOutcome<Long>> invoke(
-                BatchRequest<Long> request, EarlyRows<Long> early) {
+                BatchRequest<Long> request, EarlyRows<Long> earlyRows) {
+            early.add(earlyRows);
             return timeout(request);
         }
 
@@ -170,6 +172,19 @@ class RestartingInvokerTest {
         assertLost(second, 1);
         invoker.cancel(2, 1);
         assertThat(workers.get(0).cancelled).as("nobody is asked any more").hasSize(1);
+    }
+
+    /** No answer follows then, but the batch is not under way any more. */
+    @Test
+    void aBatchWhoseRowsAllCameEarlyIsNotLostWithItsWorker() throws Exception {
+        opened();
+        invoker.invoke(new BatchRequest<>(1, 1, List.of(1L, 2L)), NONE);
+        CompletableFuture<BatchOutcome<Long>> second = invoke(2);
+        EarlyRows<Long> early = workers.get(0).early.get(0);
+        early.accept(new int[] {1}, List.of(20L), List.of());
+        early.accept(new int[] {0}, List.of(10L), List.of());
+        workers.get(0).die();
+        assertLost(second, 1);
     }
 
     @Test
