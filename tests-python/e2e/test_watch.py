@@ -94,7 +94,8 @@ def test_a_running_job_is_shown_and_reported(
     assert "\x1b" not in frame
     (row,) = [line for line in frame.splitlines() if "classify_<b>digits x1" in line]
     assert " 8/8 " in row
-    assert " 1/0 " in row
+    assert " 4/4 " in row
+    assert " 1/0/0 " in row
 
     output = tmp_path / "report.html"
     told = run(

@@ -47,6 +47,18 @@ class BatchTimeTest {
         }
     }
 
+    /** The timer of the latency target goes on until the batch closes, for whatever reason. */
+    @Test
+    void noTimerIsLeftOfABatchThatWaitedForAPlaceToo() throws Exception {
+        Settings settings = eventTime(OutputMode.ORDERED).batchSize(2).capacity(1);
+        try (var rig = OperatorRig.open(settings.latencyTarget(1_000))) {
+            rig.row(1, 100).row(2, 100).row(3, 100).watermark(1_000).succeed(0);
+            rig.finish();
+            assertThat(rig.invoker.batches()).containsExactly(List.of(1, 2), List.of(3));
+            assertThat(rig.timers.active()).isZero();
+        }
+    }
+
     /** As an event-time timer in the past does. */
     @Test
     void aLateBatchClosesAtTheNextWatermark() throws Exception {

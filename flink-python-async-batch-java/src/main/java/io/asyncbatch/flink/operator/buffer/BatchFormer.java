@@ -206,6 +206,8 @@ public final class BatchFormer<IN> {
     }
 
     private void flushIn(long millis) {
+        // Of a latency target, when event time has come first.
+        cancelTimer();
         long owner = generation;
         flushTimer =
                 timeService.registerTimer(
