@@ -1,25 +1,22 @@
 package io.asyncbatch.flink.simulation;
 
+import io.asyncbatch.flink.operator.OneShotTimers;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Delayed;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeUnit;
-import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.util.clock.Clock;
 
 /**
  * The timers of a simulated task. One that fires becomes a mail, and cancelling it after that has
  * no effect, as in a task of Flink's. Used by one thread.
  */
-final class SimulatedTimers implements ProcessingTimeService {
+final class SimulatedTimers extends OneShotTimers {
 
     private final String owner;
     private final VirtualTime time;
     private final SimulatedMailbox mailbox;
-    private final Set<Timer> active = new HashSet<>();
+    private final Set<SimulatedTimer> active = new HashSet<>();
 
     SimulatedTimers(String owner, VirtualTime time, SimulatedMailbox mailbox) {
         this.owner = owner;
@@ -39,36 +36,16 @@ final class SimulatedTimers implements ProcessingTimeService {
 
     @Override
     public ScheduledFuture<?> registerTimer(long timestamp, ProcessingTimeCallback callback) {
-        Timer timer = new Timer(timestamp, callback);
+        SimulatedTimer timer = new SimulatedTimer(timestamp, callback);
         active.add(timer);
         return timer;
     }
 
-    @Override
-    public ScheduledFuture<?> scheduleAtFixedRate(
-            ProcessingTimeCallback callback, long initialDelay, long period) {
-        throw new UnsupportedOperationException("the operator uses one-shot timers only");
-    }
-
-    @Override
-    public ScheduledFuture<?> scheduleWithFixedDelay(
-            ProcessingTimeCallback callback, long initialDelay, long period) {
-        throw new UnsupportedOperationException("the operator uses one-shot timers only");
-    }
-
-    @Override
-    public CompletableFuture<Void> quiesce() {
-        return CompletableFuture.completedFuture(null);
-    }
-
-    private final class Timer extends CompletableFuture<Void> implements ScheduledFuture<Void> {
-        private final long timestamp;
-        private final ProcessingTimeCallback callback;
+    private final class SimulatedTimer extends Timer {
         private final VirtualTime.Event event;
 
-        private Timer(long timestamp, ProcessingTimeCallback callback) {
-            this.timestamp = timestamp;
-            this.callback = callback;
+        private SimulatedTimer(long timestamp, ProcessingTimeCallback callback) {
+            super(timestamp, callback);
             this.event = time.at(timestamp * 1_000, owner + ": a timer fires", this::fire);
         }
 
@@ -85,17 +62,6 @@ final class SimulatedTimers implements ProcessingTimeService {
         public boolean cancel(boolean mayInterruptIfRunning) {
             event.cancel();
             return active.remove(this);
-        }
-
-        @Override
-        public long getDelay(TimeUnit unit) {
-            return unit.convert(timestamp - getCurrentProcessingTime(), TimeUnit.MILLISECONDS);
-        }
-
-        @Override
-        public int compareTo(Delayed other) {
-            return Long.compare(
-                    getDelay(TimeUnit.MILLISECONDS), other.getDelay(TimeUnit.MILLISECONDS));
         }
     }
 }
