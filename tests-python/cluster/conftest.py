@@ -9,8 +9,9 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import pytest
+from jdk import jdk_tool
 from pyflink_async_batch._graph.bundled_jar import bundled_jar_url
-from session_cluster import FIRST_PROMETHEUS_PORT, FLINK_HOME, JOBS, SessionCluster, jdk_tool
+from session_cluster import FIRST_PROMETHEUS_PORT, FLINK_HOME, JOBS, SessionCluster
 from trace_collector import TraceCollector
 
 MONITORING = Path(__file__).resolve().parents[2] / "examples" / "monitoring"

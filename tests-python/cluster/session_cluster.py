@@ -31,12 +31,6 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError("%s did not happen within %d s" % (what, WAIT_SECONDS))
 
 
-def jdk_tool(name: str) -> str:
-    """A program of the JDK that Maven takes: in JAVA_HOME, or on the PATH."""
-    home = os.environ.get("JAVA_HOME")
-    return str(Path(home) / "bin" / name) if home else name
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

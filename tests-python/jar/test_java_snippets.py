@@ -1,6 +1,5 @@
 """Every piece of Java on a page compiles against the wheel's jar."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pyflink
 import pytest
+from jdk import jdk_tool
 from pyflink_async_batch._graph.bundled_jar import bundled_jar_url
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,5 +111,4 @@ def _class(name: str, code: str, here: str, snippet: str) -> str:
 
 
 def _javac() -> "str | None":
-    home = os.environ.get("JAVA_HOME")
-    return shutil.which(str(Path(home, "bin", "javac")) if home else "javac")
+    return shutil.which(jdk_tool("javac"))

@@ -1,6 +1,5 @@
 """The sidecar's client as it is in the wheel's jar: with relocated gRPC, Netty and protobuf."""
 
-import os
 import shutil
 import subprocess
 import urllib.parse
@@ -9,15 +8,11 @@ from typing import Any
 
 import pyflink
 import pytest
+from jdk import jdk_tool
 from pyflink_async_batch._graph.bundled_jar import bundled_jar_url
 
 _SOURCES = Path(__file__).parent
 _NO_NATIVE = "-Dio.asyncbatch.flink.shaded.io.netty.transport.noNative"
-
-
-def _java(command: str) -> str:
-    home = os.environ.get("JAVA_HOME")
-    return str(Path(home, "bin", command)) if home else command
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +30,19 @@ def classes(jar: str, flink: str, tmp_path_factory: pytest.TempPathFactory) -> P
     target = tmp_path_factory.mktemp("classes")
     source = _SOURCES / "SidecarRound.java"
     subprocess.run(
-        [_java("javac"), "-cp", f"{jar}:{flink}", "-d", str(target), str(source)], check=True
+        [jdk_tool("javac"), "-cp", f"{jar}:{flink}", "-d", str(target), str(source)], check=True
     )
     return target
 
 
-@pytest.mark.skipif(shutil.which(_java("javac")) is None, reason="needs a JDK")
+@pytest.mark.skipif(shutil.which(jdk_tool("javac")) is None, reason="needs a JDK")
 @pytest.mark.parametrize("no_native", ["false", "true"], ids=["epoll", "nio"])
 def test_it_speaks_over_a_unix_socket_and_its_classes_are_released(
     no_native: str, jar: str, flink: str, classes: Path, tmp_path: Any
 ) -> None:
     done = subprocess.run(
         [
-            _java("java"),
+            jdk_tool("java"),
             "--add-opens=java.base/java.nio=ALL-UNNAMED",
             "-Dlog4j2.level=WARN",
             f"{_NO_NATIVE}={no_native}",
