@@ -479,7 +479,10 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
         coverage.reachIf(batches > 1, Reached.WORKER_DIED_WITH_SEVERAL_CALLS);
         trace.say("%s: the worker dies with %d batches: %s", owner, batches, why);
         lost.forEach(call -> caller.mayFail(call.rows()));
+        CompletableFuture<Void> next = new CompletableFuture<>();
+        ready = next;
         if (!scenario.restartable) {
+            // Nobody completes it: there will not be another worker.
             caller.mayEnd(Reached.TASK_FAILED_BY_ITS_WORKER);
             context.failTask(new IllegalStateException("the worker died"));
             return;
@@ -487,8 +490,6 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
         if (!scenario.contained) {
             caller.mayEnd(Reached.TASK_FAILED_BY_ITS_WORKER);
         }
-        CompletableFuture<Void> next = new CompletableFuture<>();
-        ready = next;
         lost.forEach(call -> call.end(lost(batches)));
         long micros = 1 + choices.below((int) (2 * scenario.restartMicros));
         time.in(

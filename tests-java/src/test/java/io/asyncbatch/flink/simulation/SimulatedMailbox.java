@@ -19,6 +19,9 @@ final class SimulatedMailbox implements MailboxExecutor {
         void goOnUntilMail(SimulatedMailbox waiting);
     }
 
+    /** Far more than a task gets whose mails do not bring about one another for ever. */
+    private static final int MOST_MAILS = 100_000;
+
     private record Mail(ThrowingRunnable<? extends Exception> action, String what) {}
 
     private final ArrayDeque<Mail> mails = new ArrayDeque<>();
@@ -93,7 +96,9 @@ final class SimulatedMailbox implements MailboxExecutor {
     /** Runs the mail that came first. What it throws is the failure of the task. */
     void runMail() {
         Mail mail = mails.remove();
-        served++;
+        if (++served > MOST_MAILS) {
+            throw new AssertionError(owner + " gets mails for ever, the last one: " + mail.what());
+        }
         trace.say("%s: mail, %s", owner, mail.what());
         try {
             mail.action().run();
