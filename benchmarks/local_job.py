@@ -15,7 +15,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+import uuid
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from pyflink.common import Configuration, TypeInformation, Types, WatermarkStrategy
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
@@ -32,6 +33,7 @@ _POLL_SECONDS = 0.1
 _FETCH_SECONDS = 0.5
 _GIVE_UP_SECONDS = 240.0
 _REST_SECONDS = 60.0
+_STOP_SECONDS = 300.0
 _SINK_ROWS = re.compile(r"^0\.(.*Writer\.numRecordsIn)$")
 
 _STREAM_JAR = pathlib.Path(__file__).resolve().parent / "stream/target/benchmark-stream.jar"
@@ -160,9 +162,6 @@ class RunningJob:
         done = [entry for entry in history if entry["status"] == "COMPLETED"]
         return sorted(done, key=lambda entry: int(entry["id"]))
 
-    def completed_checkpoints(self) -> int:
-        return int(self.get("/checkpoints")["counts"]["completed"])
-
     def rate(self, warm_up: float = WARM_UP_SECONDS, seconds: float = WINDOW_SECONDS) -> float:
         """Returns rows per second at the sink of an endless job, and cancels it.
 
@@ -213,26 +212,27 @@ class RunningJob:
         :param drain: whether its input ends with it and all rows leave.
         :raises StopError: The job goes on, or has failed.
         """
-        body = json.dumps({"drain": drain, "targetDirectory": f"file://{savepoint}"}).encode()
+        # All requests with one id are one savepoint to Flink, so a lost answer is asked for again.
+        trigger = uuid.uuid4().hex
+        asked = {"drain": drain, "targetDirectory": f"file://{savepoint}", "triggerId": trigger}
         request = urllib.request.Request(
-            self._base + "/stop", body, {"Content-Type": "application/json"}
+            self._base + "/stop", json.dumps(asked).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=_REST_SECONDS) as response:
-            trigger = json.load(response)["request-id"]
-        return self._location_of(f"/savepoints/{trigger}")
-
-    def cancel(self) -> None:
-        self.client.cancel().result()
-
-    def _location_of(self, operation: str) -> str:
+        give_up = time.monotonic() + _STOP_SECONDS
+        _patiently(request, give_up)
         while True:
-            answer = self.get(operation)
+            answer = _patiently(f"{self._base}/savepoints/{trigger}", give_up)
             if answer["status"]["id"] == "COMPLETED":
                 cause = answer["operation"].get("failure-cause")
                 if cause:
                     raise StopError(cause["stack-trace"])
                 return str(answer["operation"]["location"])
+            if time.monotonic() > give_up:
+                raise StopError(f"no savepoint within {_STOP_SECONDS:.0f} s")
             time.sleep(_POLL_SECONDS)
+
+    def cancel(self) -> None:
+        self.client.cancel().result()
 
     def _find_sink(self) -> Optional[Tuple[str, str]]:
         for vertex in self.get()["vertices"]:
@@ -241,6 +241,23 @@ class RunningJob:
                 if sink:
                     return vertex["id"], sink.group(1)
         return None
+
+
+def _patiently(request: Union[str, urllib.request.Request], give_up: float) -> Any:
+    """What Flink answers, asked again while it is too busy to.
+
+    :raises StopError: It was until ``give_up``, or refuses.
+    """
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=_REST_SECONDS) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise StopError(f"{error}: {error.read().decode(errors='replace')}") from error
+        except OSError as error:
+            if time.monotonic() > give_up:
+                raise StopError(f"no answer within {_STOP_SECONDS:.0f} s: {error}") from error
+        time.sleep(_POLL_SECONDS)
 
 
 def discarding_sink() -> Sink:

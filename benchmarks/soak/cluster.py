@@ -2,17 +2,18 @@
 
 import pathlib
 import sys
-from typing import Dict, List
+from typing import Any, Callable, Dict, List
 
 import psutil
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tests-python/cluster"))
 
-from session_cluster import SessionCluster
+import session_cluster
 
 from . import processes
 
 _TASK_MANAGERS = 2
+_GIVE_UP_SECONDS = 300.0
 _OPTIONS = (
     # So that a TaskManager that is killed is missed within seconds.
     "heartbeat.interval: 500",
@@ -28,7 +29,12 @@ _OPTIONS = (
 )
 
 
-class SoakCluster(SessionCluster):
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Waits for something that is true, and returns it, in the time of a machine under load."""
+    return session_cluster.until(condition, what, _GIVE_UP_SECONDS)
+
+
+class SoakCluster(session_cluster.SessionCluster):
     """Two TaskManagers of two slots each, whose heaps are resident from the beginning."""
 
     def __init__(self, directory: pathlib.Path) -> None:

@@ -12,11 +12,11 @@ import psutil
 
 from . import checks, output, plan, processes
 from .checks import Check
-from .cluster import SoakCluster
+from .cluster import SoakCluster, until
 from .faults import Faults
 from .load import Load
 from .rows import Rows
-from .scene import Scene, until
+from .scene import Scene
 from .table import Report
 from .watch import Watch
 
@@ -81,10 +81,10 @@ def _run_on(scene: Scene, settings: Settings) -> Report:
     watch = Watch(scene.watched)
     scene.before_start = lambda: watch.look_at_idle(scene.cluster.processes)
     faults = Faults(scene, choices)
-    until(lambda: scene.rows_written() > _FIRST_ROWS, "no row was written")
+    until(lambda: scene.rows_written() > _FIRST_ROWS, "the first rows' end")
     _have_faults(scene, settings, faults, choices, began)
     faults.await_well()
-    until(lambda: scene.rows_written() >= settings.rows, "rows are missing")
+    until(lambda: scene.rows_written() >= settings.rows, "the last rows' end")
     watch.close()
     scene.stop(drain=True)
     watch.look_at_idle(scene.cluster.processes)

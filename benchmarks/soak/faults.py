@@ -11,7 +11,8 @@ from typing import Counter, Optional
 import psutil
 
 from . import backend, plan, processes
-from .scene import Scene, until
+from .cluster import until
+from .scene import Scene
 
 _MOOD_SECONDS = 2.0
 
@@ -53,7 +54,7 @@ class Faults:
         before = self._met(mood)
         self._scene.backend.ask("/mood", {"mood": mood})
         time.sleep(_MOOD_SECONDS)
-        until(lambda: self._met(mood) > before, f"no call met a backend that is {mood}")
+        until(lambda: self._met(mood) > before, f"a call that meets a backend that is {mood}")
         self._scene.backend.ask("/mood", {"mood": backend.WELL})
 
     def _met(self, mood: str) -> int:
@@ -63,7 +64,7 @@ class Faults:
 
     def _end_worker(self, kind: str) -> None:
         while True:
-            workers = until(self._scene.workers, "no worker has begun a batch")
+            workers = until(self._scene.workers, "a worker's first batch")
             worker: psutil.Process = self._choices.choice(workers)
             # One that a busy machine kept from its turn may just be ended for that.
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -74,7 +75,7 @@ class Faults:
                 else:
                     self._order(worker, plan.ORDERS[kind])
                 break
-        until(lambda: not processes.is_alive(worker), f"did not end: {kind}")
+        until(lambda: not processes.is_alive(worker), f"the end of a {kind}")
 
     def _order(self, worker: psutil.Process, how: str) -> None:
         orders = self._scene.directories.orders

@@ -1,11 +1,7 @@
 """What faults happen to: the cluster, the job in its incarnations, and the backend."""
 
-import contextlib
 import pathlib
 import re
-import socket
-import time
-import urllib.error
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import json_server
@@ -13,11 +9,9 @@ import psutil
 from local_job import RunningJob, StopError
 
 from . import load, output, processes
-from .cluster import SoakCluster
+from .cluster import SoakCluster, until
 from .load import Directories, Load
 
-_GIVE_UP_SECONDS = 300.0
-_POLL_SECONDS = 0.2
 _MOST_EXCEPTIONS = 10_000
 _STOP_ATTEMPTS = 20
 
@@ -26,20 +20,6 @@ _ON_PURPOSE = "told to fail the task"
 _TASK_MANAGER_GONE = re.compile(
     r"TaskManager|task manager|TaskExecutor|NoResourceAvailable|required resources"
 )
-
-
-def until(condition: Callable[[], Any], complaint: str) -> Any:
-    """Waits for something that is true, and returns it."""
-    give_up = time.monotonic() + _GIVE_UP_SECONDS
-    while True:
-        # Flink's REST interface may be too busy to answer.
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, socket.timeout):
-            result = condition()
-            if result:
-                return result
-        if time.monotonic() > give_up:
-            raise TimeoutError(f"{complaint} in {_GIVE_UP_SECONDS:.0f} s")
-        time.sleep(_POLL_SECONDS)
 
 
 class Incarnation(NamedTuple):
@@ -76,7 +56,7 @@ class Scene:
     def start(self, parallelism: int, savepoint: Optional[str] = None) -> None:
         """Starts the job, and waits until it works."""
         self.before_start()
-        until(self.cluster.is_complete, "a TaskManager is missing")
+        until(self.cluster.is_complete, "the TaskManagers' registration")
         port = int(self.backend.url.rsplit(":", 1)[1])
         self.parallelism = parallelism
         self._task_managers_killed = 0
@@ -97,7 +77,7 @@ class Scene:
             except StopError as failure:
                 reason = str(failure)
                 continue
-            until(lambda: self.job.get()["state"] == "FINISHED", "the job did not end")
+            until(lambda: self.job.get()["state"] == "FINISHED", "the job's end")
             self.ended.append(self._incarnation())
             return savepoint
         raise RuntimeError(f"{_STOP_ATTEMPTS} savepoints failed, the last one for: {reason}")
@@ -113,7 +93,7 @@ class Scene:
         )
 
     def await_recovery(self) -> None:
-        until(self.is_running, "the job did not recover")
+        until(self.is_running, "the job's recovery")
 
     def watched(self) -> Dict[str, List[psutil.Process]]:
         """The processes whose size says something, by their role."""
@@ -141,7 +121,7 @@ class Scene:
         self.await_recovery()
         before = len(self._failures())
         self.directories.failure.touch()
-        until(lambda: len(self._failures()) > before, "a task's failure went unnoticed")
+        until(lambda: len(self._failures()) > before, "the notice of a task's failure")
         self.await_recovery()
 
     def replace_youngest_task_manager(self) -> None:
@@ -156,7 +136,7 @@ class Scene:
         before = len(self._failures())
         self._task_managers_killed += 1
         self._task_managers_by_age()[-1].kill()
-        until(lambda: len(self._failures()) > before, "a TaskManager's death went unnoticed")
+        until(lambda: len(self._failures()) > before, "the notice of a TaskManager's death")
         self.cluster.start_task_manager()
         self.await_recovery()
 
@@ -170,13 +150,16 @@ class Scene:
     def _incarnation(self) -> Incarnation:
         failures = self._failures()
         others = [failure for failure in failures if not self._is_on_purpose(failure)]
-        return Incarnation(
-            self.job.completed_checkpoints(), len(failures) - len(others), list(map(_first, others))
-        )
+        checkpoints = int(self._answer("/checkpoints")["counts"]["completed"])
+        return Incarnation(checkpoints, len(failures) - len(others), list(map(_first, others)))
 
     def _failures(self) -> List[str]:
-        history = self.job.get(f"/exceptions?maxExceptions={_MOST_EXCEPTIONS}")["exceptionHistory"]
-        return [entry["stacktrace"] for entry in history["entries"]]
+        found = self._answer(f"/exceptions?maxExceptions={_MOST_EXCEPTIONS}")
+        return [entry["stacktrace"] for entry in found["exceptionHistory"]["entries"]]
+
+    def _answer(self, path: str) -> Any:
+        """What Flink says of the job, however busy it is."""
+        return until(lambda: self.job.get(path), f"an answer to {path}")
 
     def _is_on_purpose(self, failure: str) -> bool:
         gone = self._task_managers_killed > 0 and _TASK_MANAGER_GONE.search(failure)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Callable, Optional, Sequence
@@ -20,15 +21,25 @@ WAIT_SECONDS = 90
 FIRST_PROMETHEUS_PORT = 29_249
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """Waits for something that another process does, and says what did not happen."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        result = condition()
-        if result:
-            return result
+def until(condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+    """
+    Waits for something that another process does, and gives it. A REST interface that is too busy
+    to answer is asked again.
+
+    :raises TimeoutError: It did not happen.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            result = condition()
+            if result:
+                return result
+            silence = ""
+        except (urllib.error.URLError, ConnectionError, socket.timeout) as error:
+            silence = ": %s" % error
+        if time.monotonic() > deadline:
+            raise TimeoutError("%s did not happen within %.0f s%s" % (what, seconds, silence))
         time.sleep(0.1)
-    raise AssertionError("%s did not happen within %d s" % (what, WAIT_SECONDS))
 
 
 def _free_port() -> int:

@@ -92,7 +92,7 @@ def until_equal(read: Callable[[], Any], expected: Any) -> None:
     """Waits for a value; what it was instead is in the failure."""
     try:
         until(lambda: read() == expected, "the change")
-    except AssertionError:
+    except TimeoutError:
         assert read() == expected
 
 
