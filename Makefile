@@ -178,9 +178,9 @@ soak-short: install $(STAMPS)/test $(STAMPS)/stream ## the same until every kind
 	ASYNC_BATCH_SOAK=1 $(PY) -m pytest tests-python/soak
 
 .PHONY: soak-nightly
-soak-nightly: install $(STAMPS)/test $(STAMPS)/stream ## the same until SOAK_ROWS rows have passed and SOAK_FAULTS faults have happened, an hour or more
+soak-nightly: install $(STAMPS)/test $(STAMPS)/stream ## the same until SOAK_ROWS rows have passed and SOAK_FAULTS faults have happened, an hour; writes benchmarks/endurance_nightly.md and .json
 	PYTHONPATH=benchmarks $(PY) -m soak --seconds 0 --rows $(SOAK_ROWS) --faults $(SOAK_FAULTS) \
-		--rows-a-second 4000 16000 $(SOAK_ARGS)
+		--rows-a-second 4000 16000 --output benchmarks/endurance_nightly $(SOAK_ARGS)
 
 .PHONY: soak-memory
 soak-memory: install $(STAMPS)/test $(STAMPS)/stream ## move MEMORY_ROWS rows and MEMORY_BATCHES batches of 1 MB, in flat memory

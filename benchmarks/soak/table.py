@@ -38,11 +38,16 @@ def markdown(report: Report) -> str:
 
 def write(report: Report, stem: pathlib.Path) -> None:
     """Writes ``stem.md`` and ``stem.json``."""
-    text = f"# Endurance\n\n{_INTRODUCTION}\n\n{markdown(report)}\n"
+    text = f"# {_title(report)}\n\n{_INTRODUCTION}\n\n{markdown(report)}\n"
     stem.with_suffix(".md").write_text(text, encoding="utf-8")
     stem.with_suffix(".json").write_text(
         json.dumps(as_json(report), indent=2) + "\n", encoding="utf-8"
     )
+
+
+def _title(report: Report) -> str:
+    order = "in order" if report.settings["ordered"] else "in any order"
+    return f"Endurance: {report.figures['seconds'] / 60:.0f} minutes, results {order}"
 
 
 def as_json(report: Report) -> Dict[str, Any]:

@@ -26,7 +26,7 @@ include_patterns = [
     "docs/*.md",
     "docs/**/*.md",
     "benchmarks/results.md",
-    "benchmarks/endurance.md",
+    "benchmarks/endurance*.md",
 ]
 root_doc = "docs/index"
 html_extra_path = ["index.html"]

@@ -121,3 +121,4 @@ def _running(cluster: SessionCluster) -> Iterator[SessionCluster]:
         yield cluster
     finally:
         cluster.stop()
+        cluster.end_orphans()

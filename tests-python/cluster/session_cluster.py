@@ -1,8 +1,10 @@
 """Standalone clusters from pip's Flink: ``start-cluster.sh`` and the command ``flink``."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -136,6 +138,15 @@ class SessionCluster:
             self.script("taskmanager.sh", "stop-all")
         self.script("stop-cluster.sh")
 
+    def end_orphans(self) -> None:
+        """Ends the workers of stock PyFlink that outlive a TaskManager that was killed."""
+        mark = b"FLINK_CONF_DIR=%s" % str(self.configuration).encode()
+        for pid in _all_pids():
+            if "pyflink.fn_execution" in _command_line(pid) and mark in _environment(pid):
+                # It may be on its way out.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
     def script(self, name: str, *arguments: str) -> None:
         subprocess.run(
             [str(FLINK_HOME / "bin" / name), *arguments],
@@ -253,6 +264,13 @@ def _command_line(pid: int) -> str:
         return Path("/proc/%d/cmdline" % pid).read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path("/proc/%d/environ" % pid).read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _children(parent: int) -> list[int]:
