@@ -221,6 +221,70 @@ class TraceTest {
             assertThat(span.getAttributes()).containsEntry("calls", 3L);
             assertThat(span.getChildren().get(2).getAttributes())
                     .containsEntry("outcome", "too_large");
+            assertRepeated(span, 0);
+        }
+    }
+
+    private static void assertRepeated(Span span, long retries) {
+        assertThat(span.getAttributes())
+                .containsEntry("retries", retries)
+                .containsEntry("outcome", retries == 0 ? "success" : "retried");
+    }
+
+    @Test
+    void halvesOfACallThatFailedAreNoRetries() throws Exception {
+        Settings settings =
+                Settings.ordered().batchSize(2).isolating().onFailure(OnFailure.DEAD_LETTER);
+        try (var rig = traced(settings)) {
+            rig.rows(1, 2);
+            rig.invoker.invocations.get(0).fail(new IllegalStateException("no"));
+            rig.runMails().succeed(1).succeed(2);
+            assertRepeated(only(rig), 0);
+        }
+    }
+
+    @Test
+    void aHalfThatIsRepeatedIsARetry() throws Exception {
+        try (var rig = traced(Settings.ordered().batchSize(2).isolating())) {
+            rig.rows(1, 2);
+            rig.invoker
+                    .invocations
+                    .get(0)
+                    .report(BatchOutcome.tooLarge(new IllegalStateException("large")));
+            rig.runMails();
+            rig.invoker.invocations.get(1).retry(5);
+            rig.runMails().advance(5).succeed(2).succeed(3);
+            assertThat(only(rig).getAttributes()).containsEntry("calls", 4L);
+            assertRepeated(only(rig), 1);
+            assertThat(rig.counter("batchRetryCount")).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void whatAWorkersDeathTookAlongIsNoRetry() throws Exception {
+        try (var rig = traced(Settings.ordered().batchSize(1))) {
+            rig.rows(1);
+            rig.invoker.invocations.get(0).lose(1);
+            rig.runMails().succeed(1);
+            assertRepeated(only(rig), 0);
+        }
+    }
+
+    @Test
+    void aCallThatGaveAllItsRowsIsNotRepeatedWhateverItReports() throws Exception {
+        try (var rig = traced(Settings.ordered().batchSize(2).isolating())) {
+            rig.rows(1, 2);
+            rig.invoker
+                    .invocations
+                    .get(0)
+                    .report(BatchOutcome.tooLarge(new IllegalStateException("large")));
+            rig.runMails();
+            rig.invoker.invocations.get(1).yieldRows(0);
+            rig.invoker.invocations.get(1).retry(5);
+            rig.runMails().succeed(2);
+            assertRepeated(only(rig), 0);
+            assertThat(only(rig).getChildren().get(3).getAttributes())
+                    .containsEntry("outcome", "success");
         }
     }
 

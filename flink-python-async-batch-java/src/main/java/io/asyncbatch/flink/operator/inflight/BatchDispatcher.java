@@ -276,13 +276,16 @@ public final class BatchDispatcher<IN, OUT>
         metrics.callEnded(callNanos);
         listener.onCallEnded(callNanos);
         admission.ended(batch, told, reportedNanos);
-        batch.trace().callEnded(failure == null ? told : null);
         if (!(told instanceof BatchOutcome.Success)
                 && failure == null
                 && batch.calls().unsettledCount() == 0) {
             // It gave all its rows early, so this is about none, and none is to be repeated.
+            batch.trace().callEnded(BatchOutcome.success(List.of()));
             goOnIf(true, batch);
-        } else if (told instanceof BatchOutcome.Retry<OUT> retry) {
+            return;
+        }
+        batch.trace().callEnded(failure == null ? told : null);
+        if (told instanceof BatchOutcome.Retry<OUT> retry) {
             LOG.debug(
                     "Attempt {} of batch {} is repeated in {} ms",
                     request.attempt(),

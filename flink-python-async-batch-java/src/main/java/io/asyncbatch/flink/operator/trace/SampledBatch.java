@@ -50,6 +50,10 @@ final class SampledBatch implements BatchTrace {
     private final List<EndedPhase> phases = new ArrayList<>();
 
     @Nullable private Phase current;
+
+    /** Whether the call that ended last asked to be made once more, which it has not been yet. */
+    private boolean repeats;
+
     private int rowsWithoutResult;
     private int workersLost;
     private int retries;
@@ -66,9 +70,12 @@ final class SampledBatch implements BatchTrace {
 
     @Override
     public void callBegan(int attempt, int rows, long permitWaitNanos) {
-        if (attempt > 1) {
+        // Halves, and what a worker's death took along, have later attempts too, and repeat
+        // nothing.
+        if (repeats) {
             retries++;
         }
+        repeats = false;
         current = new Phase(CALL, clock.relativeTimeNanos(), attempt, rows, permitWaitNanos);
     }
 
@@ -77,6 +84,7 @@ final class SampledBatch implements BatchTrace {
         if (outcome instanceof BatchOutcome.WorkerLost) {
             workersLost++;
         }
+        repeats = outcome instanceof BatchOutcome.Retry;
         endCurrent(nameOf(outcome));
     }
 
