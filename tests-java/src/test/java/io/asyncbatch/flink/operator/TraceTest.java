@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.AsyncBatchTraceOptions;
+import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
 import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.invoker.BatchOutcome;
@@ -114,6 +115,89 @@ class TraceTest {
             rig.rows(2).succeed(1);
             assertThat(rig.spans.get(0).getAttributes()).containsEntry("permitWaitMs", 0.0);
             assertThat(rig.spans.get(1).getAttributes()).containsEntry("permitWaitMs", 9.0);
+        }
+    }
+
+    @Test
+    void whatADeadlineEndedIsNoWaitOfALaterCall() throws Exception {
+        Settings settings =
+                Settings.unordered().batchSize(1).capacity(4).concurrency(Concurrency.fixed(1));
+        try (var rig = traced(settings)) {
+            rig.rows(1);
+            rig.invoker.invocations.get(0).retry(10);
+            // The second row takes the permit, so that the retry waits from 10 ms to the deadline.
+            rig.runMails().advance(5).rows(2).advance(5).advance(990);
+            assertThat(rig.invoker.timeouts).hasSize(1);
+            rig.invoker.killWorker();
+            rig.runMails().advance(7);
+            rig.invoker.ready.complete(null);
+            rig.runMails().advance(3);
+            assertThat(rig.invoker.batches().get(2)).containsExactly(2);
+            rig.succeed(2).succeed(3);
+            Span span = rig.spans.get(1);
+            assertThat(span.getAttributes())
+                    .containsEntry("batchId", 1L)
+                    .containsEntry("permitWaitMs", 990.0 + 3);
+            assertThat(phases(span))
+                    .containsExactly(
+                            "Form 0", "Queue 0", "Call 0", "TimeoutHandler 0", "Call 0", "Emit 0");
+            assertThat(span.getChildren().get(4).getAttributes())
+                    .containsEntry("permitWaitMs", 3.0);
+        }
+    }
+
+    @Test
+    void waitingForAWorkerIsNoWaitForAPermit() throws Exception {
+        Settings settings =
+                Settings.ordered().batchSize(1).capacity(4).concurrency(Concurrency.fixed(1));
+        try (var rig = traced(settings)) {
+            rig.rows(1);
+            rig.mail(
+                    () -> {
+                        rig.timers.advance(9);
+                        rig.invoker.killWorker();
+                        rig.mail(
+                                () -> {
+                                    rig.timers.advance(20);
+                                    rig.invoker.ready.complete(null);
+                                    rig.mail(
+                                            () -> {
+                                                rig.timers.advance(4);
+                                                rig.invoker.invocations.get(1).succeed();
+                                            });
+                                });
+                    });
+            rig.rows(2).runMails().succeed(2);
+            assertThat(rig.spans.get(1).getAttributes())
+                    .containsEntry("queueMs", 33.0)
+                    .containsEntry("permitWaitMs", 9.0 + 4);
+        }
+    }
+
+    @Test
+    void waitingForACallThatIsRefusedInTheEndIsTold() throws Exception {
+        Settings settings =
+                Settings.ordered()
+                        .batchSize(1)
+                        .capacity(4)
+                        .onFailure(OnFailure.SKIP)
+                        .concurrency(Concurrency.fixed(1))
+                        .circuitBreaker(Overload.breaker(WhenOpen.FAIL_FAST));
+        try (var rig = traced(settings)) {
+            rig.rows(1);
+            rig.invoker.invocations.get(0).fail(new Overload.Busy());
+            rig.runMails().rows(2);
+            rig.mail(
+                    () -> {
+                        rig.timers.advance(6);
+                        rig.invoker.invocations.get(1).fail(new Overload.Busy());
+                    });
+            rig.rows(3).runMails();
+            assertThat(rig.invoker.invocations).hasSize(2);
+            assertThat(rig.spans.get(2).getAttributes())
+                    .containsEntry("calls", 0L)
+                    .containsEntry("outcome", "failed")
+                    .containsEntry("permitWaitMs", 6.0);
         }
     }
 

@@ -46,8 +46,6 @@ public final class Batch<IN, OUT> {
                     FailureKind.TOO_LARGE,
                     FailureKind.WORKER_LOST);
 
-    private static final long NOT_HELD_UP = Long.MIN_VALUE;
-
     private enum State {
         BUFFERED,
         IN_FLIGHT,
@@ -81,9 +79,6 @@ public final class Batch<IN, OUT> {
     private long callBeganNanos;
 
     private BatchTrace trace = BatchTrace.NONE;
-
-    /** Since when the next call is held up; {@link #NOT_HELD_UP} if it is not, or nobody asks. */
-    private long permitAwaitedNanos = NOT_HELD_UP;
 
     /** Of the deadline over all attempts, then of the answer of the timeout handler. */
     @Nullable private ScheduledFuture<?> deadlineTimer;
@@ -417,20 +412,6 @@ public final class Batch<IN, OUT> {
 
     boolean isTraced() {
         return trace != BatchTrace.NONE;
-    }
-
-    /** The next call may not begin yet. Only the first time counts. */
-    void awaitPermit(long nanos) {
-        if (permitAwaitedNanos == NOT_HELD_UP) {
-            permitAwaitedNanos = nanos;
-        }
-    }
-
-    /** How long the call that begins now was held up, as far as that was noted. */
-    long endPermitWait(long nanos) {
-        long waited = permitAwaitedNanos == NOT_HELD_UP ? 0 : nanos - permitAwaitedNanos;
-        permitAwaitedNanos = NOT_HELD_UP;
-        return waited;
     }
 
     /** When its first row came, by the monotonic clock. Of a batch that was invoked. */

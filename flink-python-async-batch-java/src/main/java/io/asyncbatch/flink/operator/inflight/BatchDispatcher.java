@@ -61,6 +61,7 @@ public final class BatchDispatcher<IN, OUT>
     private final CallAdmission admission;
     private final PendingCalls<IN, OUT> pending;
     private final Hedges<IN, OUT> hedges;
+    private final PermitWaits permitWaits = new PermitWaits();
 
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
     private long lastBatchId;
@@ -208,18 +209,19 @@ public final class BatchDispatcher<IN, OUT>
 
     private void invoke(Batch<IN, OUT> batch, BatchRequest<IN> request, Answer answer)
             throws Exception {
+        long now = nanoTime();
+        long heldUpNanos = permitWaits.end(batch, now);
         if (answer == Answer.REFUSED) {
             gate.ended(batch);
+            batch.trace().callNotMade(heldUpNanos);
             goOnIf(
                     settlement.refused(
                             batch, request, admission.refusal(), admission.refusalFailsTask()),
                     batch);
             return;
         }
-        long now = nanoTime();
         batch.callBegan(now);
-        batch.trace()
-                .callBegan(request.attempt(), request.inputs().size(), batch.endPermitWait(now));
+        batch.trace().callBegan(request.attempt(), request.inputs().size(), heldUpNanos);
         hedges.began(batch, request);
         call(batch, request);
     }
@@ -334,6 +336,7 @@ public final class BatchDispatcher<IN, OUT>
         metrics.batchTimedOut();
         hedges.timedOut(batch);
         admission.timedOut(batch);
+        batch.trace().callNotMade(permitWaits.end(batch, nanoTime()));
         askTimeoutHandler(batch, request);
         makeCalls();
     }
@@ -423,6 +426,7 @@ public final class BatchDispatcher<IN, OUT>
 
     private void awaitWorker() {
         if (gate.shut()) {
+            permitWaits.pauseAll(nanoTime());
             calls.awaitWorker();
         }
     }
@@ -493,7 +497,7 @@ public final class BatchDispatcher<IN, OUT>
     @Override
     public void awaitsPermit(Batch<IN, OUT> batch) {
         if (traces.areOn()) {
-            batch.awaitPermit(nanoTime());
+            permitWaits.heldUp(batch, nanoTime());
         }
     }
 

@@ -21,6 +21,14 @@ public interface BatchTrace {
     void callBegan(int attempt, int rows, long permitWaitNanos);
 
     /**
+     * The next call will not be made: it is refused, or the deadline was faster.
+     *
+     * @param permitWaitNanos how long it was held up by a limit, a breaker or a budget; 0 if it was
+     *     not, or there was none to come
+     */
+    void callNotMade(long permitWaitNanos);
+
+    /**
      * The call, or the timeout handler, that was asked last reported.
      *
      * @param outcome null if what runs the function is broken
@@ -46,6 +54,9 @@ public interface BatchTrace {
 
         @Override
         public void callBegan(int attempt, int rows, long permitWaitNanos) {}
+
+        @Override
+        public void callNotMade(long permitWaitNanos) {}
 
         @Override
         public void callEnded(@Nullable BatchOutcome<?> outcome) {}

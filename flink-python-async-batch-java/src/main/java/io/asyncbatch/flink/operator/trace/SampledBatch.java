@@ -54,6 +54,9 @@ final class SampledBatch implements BatchTrace {
     /** Whether the call that ended last asked to be made once more, which it has not been yet. */
     private boolean repeats;
 
+    /** Of calls that were not made in the end. */
+    private long vainPermitWaitNanos;
+
     private int rowsWithoutResult;
     private int workersLost;
     private int retries;
@@ -77,6 +80,12 @@ final class SampledBatch implements BatchTrace {
         }
         repeats = false;
         current = new Phase(CALL, clock.relativeTimeNanos(), attempt, rows, permitWaitNanos);
+    }
+
+    @Override
+    public void callNotMade(long permitWaitNanos) {
+        repeats = false;
+        vainPermitWaitNanos += permitWaitNanos;
     }
 
     @Override
@@ -197,7 +206,8 @@ final class SampledBatch implements BatchTrace {
     }
 
     private long permitWaitNanos() {
-        return phases.stream().mapToLong(ended -> ended.phase().permitWaitNanos()).sum();
+        return vainPermitWaitNanos
+                + phases.stream().mapToLong(ended -> ended.phase().permitWaitNanos()).sum();
     }
 
     /** With times of day, counted back from the end. */
