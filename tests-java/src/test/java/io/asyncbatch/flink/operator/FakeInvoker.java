@@ -67,6 +67,13 @@ final class FakeInvoker<IN, OUT> implements BatchInvoker<IN, OUT> {
             early.accept(rows, results, List.of());
         }
 
+        /** Says of an input before the call ends that it has no result. */
+        void failRowEarly(Throwable cause, int row) {
+            List<OUT> none = new ArrayList<>();
+            none.add(null);
+            early.accept(new int[] {row}, none, List.of(new RowFailure(row, cause)));
+        }
+
         /** Succeeds for all rows but those, which have no result. */
         void failRows(Throwable cause, int... rows) {
             List<RowFailure> failures = new ArrayList<>();

@@ -278,6 +278,27 @@ class TraceTest {
     }
 
     @Test
+    void aCallWhoseRowsFailedEarlyIsNoSuccess() throws Exception {
+        try (var rig = traced(Settings.ordered().batchSize(2).onFailure(OnFailure.SKIP))) {
+            // All rows come early, so that the batch is done before the call ends.
+            rig.rows(1, 2);
+            rig.invoker.invocations.get(0).failRowEarly(new IllegalStateException("no"), 0);
+            rig.invoker.invocations.get(0).yieldRows(1);
+            // One does, and the call returns the other.
+            rig.runMails().rows(3, 4);
+            rig.invoker.invocations.get(1).failRowEarly(new IllegalStateException("no"), 0);
+            rig.runMails();
+            rig.invoker.invocations.get(1).succeed(List.of(40));
+            rig.runMails().rows(5, 6);
+            rig.invoker.invocations.get(2).yieldRows(0, 1);
+            rig.runMails();
+            assertThat(rig.spans)
+                    .extracting(span -> span.getChildren().get(2).getAttributes().get("outcome"))
+                    .containsExactly("partial", "partial", "success");
+        }
+    }
+
+    @Test
     void aLostWorkerIsTold() throws Exception {
         try (var rig = traced(Settings.ordered().batchSize(1))) {
             rig.rows(1).advance(2);

@@ -484,6 +484,7 @@ public final class BatchDispatcher<IN, OUT>
             return;
         }
         hedges.givesRows(batch, request);
+        batch.trace().rowsGiven(failures.size());
         if (settlement.settleRows(batch, request, rows, results, failures)) {
             if (batch.allSettled()) {
                 admission.ended(batch, BatchOutcome.success(List.of()), nanoTime());

@@ -35,6 +35,13 @@ public interface BatchTrace {
      */
     void callEnded(@Nullable BatchOutcome<?> outcome);
 
+    /**
+     * The call gave rows before its end.
+     *
+     * @param failed those of them that have no result
+     */
+    void rowsGiven(int failed);
+
     /** The deadline passed, which ends a call, and the timeout handler is asked. */
     void timeoutHandlerAsked(int rows);
 
@@ -60,6 +67,9 @@ public interface BatchTrace {
 
         @Override
         public void callEnded(@Nullable BatchOutcome<?> outcome) {}
+
+        @Override
+        public void rowsGiven(int failed) {}
 
         @Override
         public void timeoutHandlerAsked(int rows) {}

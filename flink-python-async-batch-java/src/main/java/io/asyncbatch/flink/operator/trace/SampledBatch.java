@@ -51,6 +51,9 @@ final class SampledBatch implements BatchTrace {
 
     @Nullable private Phase current;
 
+    /** Whether {@link #current} gave early rows that have no result. */
+    private boolean gaveFailures;
+
     /** Whether the call that ended last asked to be made once more, which it has not been yet. */
     private boolean repeats;
 
@@ -79,7 +82,7 @@ final class SampledBatch implements BatchTrace {
             retries++;
         }
         repeats = false;
-        current = new Phase(CALL, clock.relativeTimeNanos(), attempt, rows, permitWaitNanos);
+        begin(new Phase(CALL, clock.relativeTimeNanos(), attempt, rows, permitWaitNanos));
     }
 
     @Override
@@ -97,9 +100,9 @@ final class SampledBatch implements BatchTrace {
         endCurrent(nameOf(outcome));
     }
 
-    private static String nameOf(@Nullable BatchOutcome<?> outcome) {
+    private String nameOf(@Nullable BatchOutcome<?> outcome) {
         if (outcome instanceof BatchOutcome.Success<?> success) {
-            return success.failures().isEmpty() ? "success" : "partial";
+            return nameOfSuccess(!success.failures().isEmpty());
         } else if (outcome instanceof BatchOutcome.Retry) {
             return "retry";
         } else if (outcome instanceof BatchOutcome.TooLarge) {
@@ -108,6 +111,20 @@ final class SampledBatch implements BatchTrace {
             return "worker_lost";
         }
         return "failed";
+    }
+
+    private String nameOfSuccess(boolean hasFailures) {
+        return hasFailures || gaveFailures ? "partial" : "success";
+    }
+
+    @Override
+    public void rowsGiven(int failed) {
+        gaveFailures |= failed > 0;
+    }
+
+    private void begin(Phase phase) {
+        current = phase;
+        gaveFailures = false;
     }
 
     private void endCurrent(String outcome) {
@@ -121,13 +138,13 @@ final class SampledBatch implements BatchTrace {
     public void timeoutHandlerAsked(int rows) {
         timedOut = true;
         endCurrent(TIMEOUT);
-        current = new Phase(TIMEOUT_HANDLER, clock.relativeTimeNanos(), 0, rows, 0);
+        begin(new Phase(TIMEOUT_HANDLER, clock.relativeTimeNanos(), 0, rows, 0));
     }
 
     @Override
     public void done(int failedRows) {
         // A call may go on after it gave the last of its rows.
-        endCurrent("success");
+        endCurrent(nameOfSuccess(false));
         rowsWithoutResult = failedRows;
         doneNanos = clock.relativeTimeNanos();
     }
