@@ -13,7 +13,8 @@ public final class AsyncBatchTraceOptions {
 
     /**
      * Which share of batches has a span, from 0 (none, the default) to 1 (each). Which batches
-     * these are depends on their ids alone, and is the same in every run.
+     * these are depends on their ids alone; which rows a batch of an id has depends on timing, and
+     * is not the same in every run.
      */
     public static final ConfigOption<Double> SAMPLING =
             ConfigOptions.key("async-batch.trace.sampling")

@@ -414,7 +414,7 @@ class TraceTest {
     }
 
     @Test
-    void theSameBatchesInEveryRunAndAsManyAsWereAskedFor() throws Exception {
+    void theSameIdsInEveryRunAndAsManyAsWereAskedFor() throws Exception {
         List<Object> first = sampledIds();
         assertThat(sampledIds()).isEqualTo(first);
         assertThat(first).hasSizeBetween(95, 105);

@@ -52,7 +52,7 @@ public record TraceSampling(double share) {
         return share > 0;
     }
 
-    /** Whether this one has. Depends on the id alone. */
+    /** Whether this one has. Depends on the id alone, and ids on timing. */
     boolean includes(long batchId) {
         return ((batchId * SPREAD) >>> 11) * 0x1p-53 < share;
     }
