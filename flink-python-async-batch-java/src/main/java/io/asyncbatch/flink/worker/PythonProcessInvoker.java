@@ -125,6 +125,7 @@ public final class PythonProcessInvoker<IN, OUT> implements ReplaceableInvoker<I
 
         @Override
         public void failed(PythonBatchException failure) {
+            metrics.transport().died();
             context.failTask(failure);
         }
 
@@ -159,7 +160,7 @@ public final class PythonProcessInvoker<IN, OUT> implements ReplaceableInvoker<I
 
     /** A worker that was closed answers nothing any more, and nobody is told that it died. */
     private void failCalls() {
-        metrics.transport().died();
+        metrics.transport().closed();
         if (exchange != null) {
             exchange.failAll(new IllegalStateException("the worker was closed"));
         }

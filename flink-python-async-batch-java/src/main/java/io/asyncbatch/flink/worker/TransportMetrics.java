@@ -86,10 +86,15 @@ final class TransportMetrics {
         ready = true;
     }
 
-    /** It died. */
+    /** It died, or can be used no more. */
     void died() {
         ready = false;
         restarting = true;
+    }
+
+    /** It was closed. Another is started in its place only if it had died. */
+    void closed() {
+        ready = false;
     }
 
     /** A worker became ready in the place of one that died. Called by one thread. */

@@ -14,6 +14,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Metric;
 import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
@@ -33,20 +34,21 @@ class TransportMetricsTest {
                     allocator,
                     new WorkerLimits(60_000, 4_096, 8_192, 1, null));
 
+    private final UnregisteredMetricsGroup group =
+            new UnregisteredMetricsGroup() {
+                @Override
+                public <T, G extends Gauge<T>> G gauge(String name, G gauge) {
+                    metrics.put(name, gauge);
+                    return gauge;
+                }
+            };
+
     @TempDir Path temporary;
 
     @Test
     void registersWhatIsDocumentedAndSaysWhatIsTaken() throws Exception {
         TransportMetrics transport = new TransportMetrics();
-        transport.register(
-                new UnregisteredMetricsGroup() {
-                    @Override
-                    public <T, G extends Gauge<T>> G gauge(String name, G gauge) {
-                        metrics.put(name, gauge);
-                        return gauge;
-                    }
-                },
-                reports::get);
+        transport.register(group, reports::get);
         assertThat(DocumentedMetrics.under("The worker process", metrics))
                 .isEqualTo(metrics.keySet());
         reports.set(true);
@@ -82,6 +84,37 @@ class TransportMetricsTest {
         }
         exchange.close();
         allocator.close();
+    }
+
+    @Test
+    void aWorkerThatWasClosedIsNotReplaced() throws Exception {
+        WorkerMetrics workers = new WorkerMetrics();
+        workers.register(group);
+        workers.transport().ready(1);
+        processInvoker(workers).close();
+        assertThat(value("workerReady")).isZero();
+        assertThat(value("workerRestarting")).isZero();
+    }
+
+    @Test
+    void aWorkerThatDiedIsReplacedAlsoOnceItIsCleanedUp() throws Exception {
+        WorkerMetrics workers = new WorkerMetrics();
+        workers.register(group);
+        workers.transport().ready(1);
+        workers.transport().died();
+        processInvoker(workers).close();
+        assertThat(value("workerReady")).isZero();
+        assertThat(value("workerRestarting")).isOne();
+    }
+
+    private static PythonProcessInvoker<Long, Long> processInvoker(WorkerMetrics metrics) {
+        return new PythonProcessInvoker<>(
+                new PythonFunction("Double", new byte[0], new byte[0]),
+                Types.LONG,
+                Types.LONG,
+                new Configuration(),
+                new WorkerLimits(1, 1, 1, 1, null),
+                metrics);
     }
 
     private long value(String name) {
