@@ -19,6 +19,8 @@ public final class OverloadMetrics {
     private final Counter circuitBreakerOpened;
     private final Counter hedgesSent;
     private final Counter hedgesWon;
+    private final Counter hedgesTookOver;
+    private final Counter hedgesFailed;
     private final Counter hedgesDropped;
     private final Counter hedgesRefused;
 
@@ -49,6 +51,8 @@ public final class OverloadMetrics {
         circuitBreakerOpened = group.counter("circuitBreakerOpened");
         hedgesSent = group.counter("hedgesSent");
         hedgesWon = group.counter("hedgesWon");
+        hedgesTookOver = group.counter("hedgesTookOver");
+        hedgesFailed = group.counter("hedgesFailed");
         hedgesDropped = group.counter("hedgesDropped");
         hedgesRefused = group.counter("hedgesRefused");
     }
@@ -87,7 +91,17 @@ public final class OverloadMetrics {
         hedgesWon.inc();
     }
 
-    /** The first call, or the deadline, was faster than the second call. */
+    /** The first call failed before the second one, which goes on in its place. */
+    public void hedgeTookOver() {
+        hedgesTookOver.inc();
+    }
+
+    /** The second call failed before the first one, which goes on. */
+    public void hedgeFailed() {
+        hedgesFailed.inc();
+    }
+
+    /** The second call is given up, as the first one, the deadline or the task's end was faster. */
     public void hedgeDropped() {
         hedgesDropped.inc();
     }

@@ -74,6 +74,15 @@ class HedgingTest {
         return rig.invoker.invocations.get(WARM_UP + 1);
     }
 
+    /** One was sent, and that is what became of it, and nothing else. */
+    private static void assertTheHedge(OperatorRig<Integer> rig, String outcome) {
+        assertThat(rig.counter("hedgesSent")).as("hedgesSent").isEqualTo(1);
+        for (String counter :
+                List.of("hedgesWon", "hedgesTookOver", "hedgesFailed", "hedgesDropped")) {
+            assertThat(rig.counter(counter)).as(counter).isEqualTo(counter.equals(outcome) ? 1 : 0);
+        }
+    }
+
     private static void assertNothingIsLeft(OperatorRig<Integer> rig) {
         assertThat(rig.gauge("callsInFlight")).as("permits").isEqualTo(0);
         assertThat(rig.gauge("inflightBatches")).isEqualTo(0);
@@ -189,7 +198,7 @@ class HedgingTest {
             rig.runMails();
             assertThat(rig.output()).containsExactly("70");
             assertThat(rig.invoker.cancelled).containsExactly(first(rig).request.batchId());
-            assertThat(rig.counter("hedgesWon")).isEqualTo(1);
+            assertTheHedge(rig, "hedgesWon");
             assertNothingIsLeft(rig);
             first(rig).succeed(List.of(71));
             rig.runMails();
@@ -208,8 +217,7 @@ class HedgingTest {
             rig.runMails();
             assertThat(rig.output()).containsExactly("70");
             assertThat(rig.invoker.cancelled).containsExactly(second(rig).request.batchId());
-            assertThat(rig.counter("hedgesDropped")).isEqualTo(1);
-            assertThat(rig.counter("hedgesWon")).isZero();
+            assertTheHedge(rig, "hedgesDropped");
             second(rig).succeed(List.of(71));
             rig.runMails();
             assertThat(rig.output()).containsExactly("70");
@@ -255,6 +263,7 @@ class HedgingTest {
             second(rig).succeed();
             rig.runMails();
             assertThat(rig.output()).containsExactly("70");
+            assertTheHedge(rig, "hedgesTookOver");
             assertNothingIsLeft(rig);
         }
     }
@@ -272,6 +281,7 @@ class HedgingTest {
             first(rig).succeed();
             rig.runMails();
             assertThat(rig.output()).containsExactly("70");
+            assertTheHedge(rig, "hedgesFailed");
             assertNothingIsLeft(rig);
         }
     }
@@ -285,6 +295,7 @@ class HedgingTest {
             second(rig).fail(new IllegalStateException("of the second"));
             rig.runMails();
             assertThat(rig.deadLetters()).containsExactly("7 EXCEPTION of the second 1");
+            assertTheHedge(rig, "hedgesTookOver");
             assertNothingIsLeft(rig);
         }
     }
@@ -308,6 +319,7 @@ class HedgingTest {
                     .hasSize(WARM_UP + 3);
             rig.succeed(WARM_UP + 2);
             assertThat(rig.output()).containsExactly("70");
+            assertTheHedge(rig, "hedgesTookOver");
             assertNothingIsLeft(rig);
         }
     }
@@ -328,6 +340,7 @@ class HedgingTest {
             assertThat(rig.invoker.invocations).hasSize(calls + 1);
             rig.succeed(calls).succeed(calls + 1);
             assertThat(rig.output()).containsExactlyInAnyOrder("70", "80");
+            assertTheHedge(rig, "hedgesDropped");
             assertNothingIsLeft(rig);
         }
     }
@@ -338,6 +351,7 @@ class HedgingTest {
             try (var rig = racing(hedged(OutputMode.ORDERED))) {
                 rig.invoker.invocations.get(call).breakInvoker(new IllegalStateException("gone"));
                 assertThatThrownBy(rig::runMails).hasMessageContaining("gone");
+                assertTheHedge(rig, "hedgesDropped");
             }
         }
     }
@@ -360,6 +374,7 @@ class HedgingTest {
             rig.invoker.timeouts.get(0).succeed(List.of(-7));
             rig.runMails();
             assertThat(rig.output()).containsExactly("-7");
+            assertTheHedge(rig, "hedgesDropped");
             assertNothingIsLeft(rig);
         }
     }
@@ -377,6 +392,7 @@ class HedgingTest {
             rig.invoker.timeouts.get(0).succeed(List.of(-7));
             rig.runMails();
             assertThat(rig.output()).containsExactly("-7");
+            assertTheHedge(rig, "hedgesTookOver");
             assertNothingIsLeft(rig);
         }
     }
@@ -391,6 +407,7 @@ class HedgingTest {
         try (rig) {
             state = rig.snapshot();
         }
+        assertTheHedge(rig, "hedgesDropped");
         assertNothingIsLeftOfTheCalls(rig);
         try (var restored = OperatorRig.restore(hedged(mode), state)) {
             assertThat(restored.invoker.batches()).containsExactly(List.of(7));
@@ -518,6 +535,7 @@ class HedgingTest {
             first(rig).succeed();
             rig.runMails();
             assertThat(rig.output()).containsExactly("70");
+            assertTheHedge(rig, "hedgesFailed");
             assertNothingIsLeft(rig);
         }
     }
@@ -564,6 +582,7 @@ class HedgingTest {
                 winning.succeed(List.of(80));
                 rig.runMails();
                 assertThat(rig.output()).containsExactly("70", "80");
+                assertTheHedge(rig, winner == 0 ? "hedgesDropped" : "hedgesWon");
                 assertNothingIsLeft(rig);
             }
         }

@@ -10,6 +10,7 @@ import io.asyncbatch.flink.operator.state.SavedElement;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
@@ -235,7 +236,18 @@ final class SimulatedSubtask implements SimulatedInvoker.Caller {
         assertThat(timers.active()).as("timers of %s after its end", name).isZero();
         if (hasOverload()) {
             assertThat(operator.gauge("callsInFlight")).as("permits after its end").isEqualTo(0);
+            checkThatEachHedgeEnded();
         }
+    }
+
+    private void checkThatEachHedgeEnded() {
+        long ended =
+                Stream.of("hedgesWon", "hedgesTookOver", "hedgesFailed", "hedgesDropped")
+                        .mapToLong(operator::counter)
+                        .sum();
+        assertThat(ended)
+                .as("second calls of %s that ended, as metrics say", name)
+                .isEqualTo(operator.counter("hedgesSent"));
     }
 
     /** Of a broken invoker no rows fail, but the task. */

@@ -202,6 +202,12 @@ public final class BackendAdmission implements CallAdmission {
     }
 
     @Override
+    public void hedgeTookOver(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome, long nanos) {
+        metrics.hedgeTookOver();
+        ended(batch, outcome, nanos);
+    }
+
+    @Override
     public void hedgeDropped(Permit hedge) {
         metrics.hedgeDropped();
         hedge.ignore(now());
@@ -209,6 +215,7 @@ public final class BackendAdmission implements CallAdmission {
 
     @Override
     public void hedgeFailed(Permit hedge, @Nullable BatchOutcome<?> outcome, long nanos) {
+        metrics.hedgeFailed();
         end(hedge, outcome, nanos);
     }
 

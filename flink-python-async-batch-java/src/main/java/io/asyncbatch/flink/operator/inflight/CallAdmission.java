@@ -71,7 +71,7 @@ public interface CallAdmission extends AutoCloseable {
      * Asks for the right to call once more for rows of the batch while their call goes on. It waits
      * for nothing, and takes nothing that somebody waits for.
      *
-     * @return to be ended by one of the three below; null if there is none now
+     * @return to be ended by one of the four below; null if there is none now
      */
     @Nullable
     Permit tryHedge(Batch<?, ?> batch, int rows);
@@ -81,6 +81,15 @@ public interface CallAdmission extends AutoCloseable {
      * is given up, and the right to the second is to become the batch's.
      */
     void hedgeWon(Batch<?, ?> batch);
+
+    /**
+     * The call that was under way before ended without results, and the second goes on in its
+     * place: the right to it is to become the batch's.
+     *
+     * @param outcome of the call that ended, not {@link BatchOutcome.Deferred}
+     * @param nanos when it ended, by the monotonic clock
+     */
+    void hedgeTookOver(Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome, long nanos);
 
     /** The second call is given up. */
     void hedgeDropped(Permit hedge);
@@ -143,6 +152,12 @@ public interface CallAdmission extends AutoCloseable {
 
         @Override
         public void hedgeWon(Batch<?, ?> batch) {
+            throw noHedge();
+        }
+
+        @Override
+        public void hedgeTookOver(
+                Batch<?, ?> batch, @Nullable BatchOutcome<?> outcome, long nanos) {
             throw noHedge();
         }
 

@@ -178,7 +178,7 @@ final class Hedges<IN, OUT> {
                 outcome instanceof BatchOutcome.Failure || outcome instanceof BatchOutcome.Retry;
         if (race.second != null && failure == null && failed) {
             races.remove(batch);
-            admission.ended(batch, outcome, nanos);
+            admission.hedgeTookOver(batch, outcome, nanos);
             batch.goOnWith(race.second, race.endSecond());
             return false;
         }
