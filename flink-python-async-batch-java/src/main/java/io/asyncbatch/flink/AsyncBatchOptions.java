@@ -163,7 +163,7 @@ public final class AsyncBatchOptions implements Serializable {
 
         private Builder(int batchSize, Duration timeout) {
             this.batchSize = (int) requirePositive("batchSize", batchSize);
-            this.timeout = requirePositive("timeout", timeout);
+            this.timeout = DurationOption.requireMillis("timeout", timeout);
         }
 
         /**
@@ -171,7 +171,7 @@ public final class AsyncBatchOptions implements Serializable {
          * more rows or the end of input, unless there is a {@link #latencyTarget}.
          */
         public Builder batchTimeout(Duration value) {
-            batchTimeout = requirePositive("batchTimeout", value);
+            batchTimeout = DurationOption.requireMillis("batchTimeout", value);
             return this;
         }
 
@@ -191,7 +191,7 @@ public final class AsyncBatchOptions implements Serializable {
          * #batchTimeout} the earlier of both counts.
          */
         public Builder latencyTarget(Duration value) {
-            latencyTarget = requirePositive("latencyTarget", value);
+            latencyTarget = DurationOption.requireMillis("latencyTarget", value);
             return this;
         }
 
@@ -317,14 +317,6 @@ public final class AsyncBatchOptions implements Serializable {
         private static long requirePositive(String option, long value) {
             if (value < 1) {
                 throw new IllegalArgumentException(option + " must be positive, got " + value);
-            }
-            return value;
-        }
-
-        private static Duration requirePositive(String option, Duration value) {
-            Objects.requireNonNull(value, option);
-            if (value.toMillis() < 1) {
-                throw new IllegalArgumentException(option + " must be at least 1 ms, got " + value);
             }
             return value;
         }

@@ -2,7 +2,6 @@ package io.asyncbatch.flink;
 
 import io.asyncbatch.flink.graph.JavaAsyncBatchTransformation;
 import io.asyncbatch.flink.operator.BatchSettings;
-import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.annotation.PublicEvolving;
@@ -275,13 +274,14 @@ public class AsyncDataStream extends org.apache.flink.streaming.api.datastream.A
     private static AsyncBatchOptions.Builder options(
             long timeout, TimeUnit timeUnit, int batchSize) {
         Objects.requireNonNull(timeUnit, "timeUnit");
-        return AsyncBatchOptions.builder(batchSize, Duration.of(timeout, timeUnit.toChronoUnit()));
+        return AsyncBatchOptions.builder(
+                batchSize, DurationOption.of("timeout", timeout, timeUnit));
     }
 
     private static AsyncBatchOptions options(
             long timeout, TimeUnit timeUnit, int batchSize, long batchTimeout, int capacity) {
         return options(timeout, timeUnit, batchSize)
-                .batchTimeout(Duration.of(batchTimeout, timeUnit.toChronoUnit()))
+                .batchTimeout(DurationOption.of("batchTimeout", batchTimeout, timeUnit))
                 .capacity(capacity)
                 .build();
     }

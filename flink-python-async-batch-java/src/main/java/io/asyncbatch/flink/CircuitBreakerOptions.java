@@ -100,7 +100,8 @@ public final class CircuitBreakerOptions implements Serializable {
          */
         public Builder window(int calls, Duration time, int least) {
             windowCalls = calls;
-            windowTime = Objects.requireNonNull(time, "time");
+            windowTime =
+                    DurationOption.requireNotTooLong("time of the circuit breaker's window", time);
             leastCalls = least;
             return this;
         }
@@ -119,7 +120,7 @@ public final class CircuitBreakerOptions implements Serializable {
          */
         public Builder slowCallRate(double share, Duration slow) {
             slowCallRate = share;
-            slowCall = Objects.requireNonNull(slow, "slow");
+            slowCall = DurationOption.requireNotTooLong("slow call of the circuit breaker", slow);
             return this;
         }
 
@@ -130,8 +131,11 @@ public final class CircuitBreakerOptions implements Serializable {
          * @param longest up to this, at least {@code first}
          */
         public Builder pause(Duration first, Duration longest) {
-            firstPause = Objects.requireNonNull(first, "first");
-            longestPause = Objects.requireNonNull(longest, "longest");
+            firstPause =
+                    DurationOption.requireNotTooLong("first pause of the circuit breaker", first);
+            longestPause =
+                    DurationOption.requireNotTooLong(
+                            "longest pause of the circuit breaker", longest);
             return this;
         }
 

@@ -3,7 +3,6 @@ package io.asyncbatch.flink;
 import io.asyncbatch.flink.limit.HedgeDelay;
 import java.io.Serializable;
 import java.time.Duration;
-import java.util.Objects;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
@@ -42,11 +41,7 @@ public record HedgingOptions(double percentile, Duration minDelay, int leastCall
                             + ", got "
                             + percentile);
         }
-        Objects.requireNonNull(minDelay, "minDelay");
-        if (minDelay.toMillis() < 1) {
-            throw new IllegalArgumentException(
-                    "min_delay of hedging must be at least 1 ms, got " + minDelay);
-        }
+        DurationOption.requireMillis("min_delay of hedging", minDelay);
         if (leastCalls < 1 || leastCalls > HedgeDelay.WINDOW_CALLS) {
             throw new IllegalArgumentException(
                     "least_calls of hedging must be between 1 and "

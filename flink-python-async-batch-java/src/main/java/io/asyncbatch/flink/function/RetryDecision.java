@@ -3,6 +3,7 @@ package io.asyncbatch.flink.function;
 import io.asyncbatch.flink.RetryAfter;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Predicate;
 import org.apache.flink.streaming.api.functions.async.AsyncRetryPredicate;
@@ -15,6 +16,8 @@ import org.apache.flink.util.InstantiationUtil;
  * runs in the mailbox thread, as with Flink's operator.
  */
 final class RetryDecision<OUT> {
+
+    private static final Duration LONGEST = Duration.ofMillis(Long.MAX_VALUE);
 
     private final AsyncRetryStrategy<OUT> strategy;
 
@@ -66,8 +69,13 @@ final class RetryDecision<OUT> {
         long delay = delayMillis(attempt);
         return ExceptionUtils.findThrowable(cause, RetryAfter.class::isInstance)
                 .flatMap(failure -> ((RetryAfter) failure).retryAfter())
-                .map(asked -> Math.max(delay, asked.toMillis()))
+                .map(asked -> Math.max(delay, millisOf(asked)))
                 .orElse(delay);
+    }
+
+    /** What fails may ask for more than a number holds; the batch's deadline ends the wait. */
+    private static long millisOf(Duration asked) {
+        return asked.compareTo(LONGEST) > 0 ? LONGEST.toMillis() : asked.toMillis();
     }
 
     /**

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.asyncbatch.flink.AsyncBatchFunction;
 import io.asyncbatch.flink.AsyncBatchOptions;
 import io.asyncbatch.flink.AsyncDataStream;
+import io.asyncbatch.flink.CircuitBreakerOptions;
+import io.asyncbatch.flink.HedgingOptions;
 import io.asyncbatch.flink.RowGrouping;
 import java.time.Duration;
 import java.util.List;
@@ -80,6 +82,50 @@ class AsyncBatchOptionsTest {
                 .hasMessage("maxBatchBytes must be positive, got 0");
         assertThatThrownBy(() -> builder.maxBytesInFlight(0))
                 .hasMessage("maxBytesInFlight must be positive, got 0");
+    }
+
+    /** Longer ones would overflow where they are counted in milliseconds and nanoseconds. */
+    @Test
+    void whatIsLongerThanACenturyIsRefusedByName() {
+        Duration century = Duration.ofDays(36_500);
+        Duration longer = century.plusNanos(1);
+        Duration longest = Duration.ofSeconds(Long.MAX_VALUE);
+        var builder = AsyncBatchOptions.builder(8, century).batchTimeout(century);
+        assertThat(builder.latencyTarget(century).build().getTimeout()).isEqualTo(century);
+        assertThatThrownBy(() -> AsyncBatchOptions.builder(1, longer))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("timeout must be at most 36500 days, got PT876000H0.000000001S");
+        assertThatThrownBy(() -> AsyncBatchOptions.builder(1, longest))
+                .hasMessageStartingWith("timeout must be at most 36500 days, got");
+        assertThatThrownBy(() -> builder.batchTimeout(longest))
+                .hasMessageStartingWith("batchTimeout must be at most 36500 days, got");
+        assertThatThrownBy(() -> builder.latencyTarget(longest))
+                .hasMessageStartingWith("latencyTarget must be at most 36500 days, got");
+        assertThatThrownBy(() -> new HedgingOptions(0.9, longest, 1))
+                .hasMessageStartingWith("min_delay of hedging must be at most 36500 days, got");
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.orderedWaitBatch(
+                                        numbers, new Identity(), Long.MAX_VALUE, TimeUnit.DAYS, 8))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("timeout must be at most 36500 days, got 9223372036854775807 days");
+    }
+
+    @Test
+    void timesOfABreakerThatAreLongerThanACenturyAreRefusedByName() {
+        Duration longest = Duration.ofSeconds(Long.MAX_VALUE);
+        Duration second = Duration.ofSeconds(1);
+        var builder = CircuitBreakerOptions.builder();
+        assertThatThrownBy(() -> builder.window(1, longest, 1))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith(
+                        "time of the circuit breaker's window must be at most 36500 days, got");
+        assertThatThrownBy(() -> builder.slowCallRate(1, longest))
+                .hasMessageStartingWith("slow call of the circuit breaker must be at most");
+        assertThatThrownBy(() -> builder.pause(longest, longest))
+                .hasMessageStartingWith("first pause of the circuit breaker must be at most");
+        assertThatThrownBy(() -> builder.pause(second, longest))
+                .hasMessageStartingWith("longest pause of the circuit breaker must be at most");
     }
 
     @Test

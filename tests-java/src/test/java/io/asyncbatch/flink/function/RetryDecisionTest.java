@@ -55,6 +55,18 @@ class RetryDecisionTest {
                 .isEqualTo(BatchOutcome.retry(soon, 5));
     }
 
+    @Test
+    void aTimeThatNoNumberHoldsIsTheLongestThereIs() throws Exception {
+        RetryDecision<Integer> decision =
+                new RetryDecision<>(
+                        ExponentialBackoffRetryStrategy.<Integer>builder(1, Duration.ofMillis(5))
+                                .ifException(new SidecarRetryPredicate())
+                                .build());
+        Throwable never = overloaded(Duration.ofSeconds(Long.MAX_VALUE));
+        assertThat(decide(decision, BatchOutcome.failure(never), 1))
+                .isEqualTo(BatchOutcome.retry(never, Long.MAX_VALUE));
+    }
+
     private static Throwable overloaded(Duration retryAfter) {
         return SidecarException.Kind.OVERLOADED.exception("later", true, retryAfter);
     }

@@ -231,6 +231,8 @@ class SidecarSqlITCase {
                 ", 'batch-size' = '0' | 'batch-size' must be positive, got 0",
                 ", 'batch-size' = '11' | 'max-concurrent-operations' = 10",
                 ", 'batch-timeout' = '0 ms' | 'batch-timeout' must be between 1 ms and 365 days",
+                ", 'batch-timeout' = '9223372036854775807 s' | 'batch-timeout' must be between 1 ms and 365 days",
+                ", 'retry-strategy' = 'fixed_delay', 'retry-delay' = '9223372036854775807 s' | 'retry-delay' must be between 1 ms and a day",
                 ", 'batch-timeout' = '4 min' | 'batch-timeout' would end 240000 ms after",
                 ", 'timeout' = '3 min' | 'timeout' would end",
                 ", 'max-attempts' = '3' | 'max-attempts' means nothing where 'retry-strategy'",

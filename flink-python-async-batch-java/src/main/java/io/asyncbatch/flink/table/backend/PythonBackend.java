@@ -19,6 +19,7 @@ import io.asyncbatch.flink.worker.PythonInvokerFactory;
 import io.asyncbatch.flink.worker.SubmittedPythonConfiguration;
 import io.asyncbatch.flink.worker.WorkerLimits;
 import io.asyncbatch.flink.worker.WorkerSharing;
+import java.time.Duration;
 import java.util.regex.Pattern;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
@@ -36,6 +37,8 @@ public final class PythonBackend {
 
     /** Where the Python side resolves what is named here. */
     private static final String MODULE = "pyflink_async_batch._table.by_name";
+
+    private static final Duration LONGEST_OPEN_TIMEOUT = Duration.ofDays(365);
 
     private static final Pattern NAME =
             Pattern.compile("[\\p{L}_][\\w.]*:[\\p{L}_][\\w.]*", Pattern.UNICODE_CHARACTER_CLASS);
@@ -129,14 +132,24 @@ public final class PythonBackend {
     }
 
     private static WorkerLimits limits(ReadableConfig options) {
+        Duration openTimeout = options.get(OPEN_TIMEOUT);
+        if (openTimeout.compareTo(Duration.ofMillis(1)) < 0
+                || openTimeout.compareTo(LONGEST_OPEN_TIMEOUT) > 0) {
+            throw new ValidationException(
+                    "'%s' must be between 1 ms and %d days, got %s"
+                            .formatted(
+                                    OPEN_TIMEOUT.key(),
+                                    LONGEST_OPEN_TIMEOUT.toDays(),
+                                    openTimeout));
+        }
         try {
             return new WorkerLimits(
-                    options.get(OPEN_TIMEOUT).toMillis(),
+                    openTimeout.toMillis(),
                     options.get(MAX_FRAME_BYTES).getBytes(),
                     AsyncBatchOptions.DEFAULT_MAX_BYTES_IN_FLIGHT,
                     options.get(SHARED_MEMORY_THRESHOLD).getBytes(),
                     null,
-                    options.get(OPEN_TIMEOUT).toMillis());
+                    openTimeout.toMillis());
         } catch (IllegalArgumentException e) {
             throw new ValidationException("'python.*': " + e.getMessage(), e);
         }

@@ -235,7 +235,7 @@ public final class AsyncBatchModelProviderFactory implements ModelProviderFactor
 
     private static Duration requireDelay(Configuration options, ConfigOption<Duration> option) {
         Duration value = options.get(option);
-        if (value.toMillis() < 1 || value.compareTo(Duration.ofDays(1)) > 0) {
+        if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(Duration.ofDays(1)) > 0) {
             throw new ValidationException(
                     "'%s' must be between 1 ms and a day, got %s".formatted(option.key(), value));
         }

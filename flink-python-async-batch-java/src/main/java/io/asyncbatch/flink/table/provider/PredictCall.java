@@ -137,7 +137,7 @@ final class PredictCall {
     /** The row's timeout, which counts from its arrival, fails the job. */
     private static long requireBefore(
             Duration rowTimeout, ConfigOption<Duration> option, Duration latest) {
-        if (rowTimeout.toMillis() > 0 && latest.compareTo(rowTimeout) >= 0) {
+        if (rowTimeout.compareTo(Duration.ofMillis(1)) >= 0 && latest.compareTo(rowTimeout) >= 0) {
             throw new ValidationException(
                     ("'%s' would end %d ms after a row's arrival or later, and the timeout of"
                                     + " ML_PREDICT fails the job after %d ms. Raise that one, in the"
@@ -153,7 +153,7 @@ final class PredictCall {
     }
 
     private static Duration requireWithin(ConfigOption<Duration> option, Duration value) {
-        if (value.toMillis() < 1 || value.compareTo(LONGEST) > 0) {
+        if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(LONGEST) > 0) {
             throw new ValidationException(
                     "'%s' must be between 1 ms and 365 days, got %s"
                             .formatted(option.key(), value));
