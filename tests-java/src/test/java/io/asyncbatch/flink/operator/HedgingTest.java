@@ -12,14 +12,19 @@ import io.asyncbatch.flink.RowGrouping;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
+import io.asyncbatch.flink.operator.inflight.BackendAdmission;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.testutils.logging.LoggerAuditingExtension;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.slf4j.event.Level;
 
 /** A second call for a batch whose first takes long: when it is made, and what counts then. */
 @Timeout(60)
@@ -32,6 +37,10 @@ class HedgingTest {
 
     private static final HedgingOptions AFTER_FOUR =
             new HedgingOptions(0.95, Duration.ofMillis(1), WARM_UP);
+
+    @RegisterExtension
+    private final LoggerAuditingExtension log =
+            new LoggerAuditingExtension(BackendAdmission.class, Level.WARN);
 
     private static Settings hedged(OutputMode mode) {
         return Settings.of(mode)
@@ -450,6 +459,53 @@ class HedgingTest {
             assertThat(rig.invoker.batches().subList(WARM_UP + 2, WARM_UP + 3))
                     .containsExactly(List.of(8));
         }
+    }
+
+    /** Once, as a user looks for why there are none, and not for each call. */
+    @Test
+    void aPartOfOneCallIsWarnedOf() throws Exception {
+        assertThat(warnings(1, 2)).as("concurrency of 2 over two TaskManagers").hasSize(1);
+        assertThat(warnings(1, 2).get(0))
+                .startsWith("hedging has no effect here: the part of concurrency=2 of backend 'w")
+                .contains("Set concurrency to twice the number of TaskManagers");
+        assertThat(warnings(1, 1)).as("all of it, when no call is free").isEmpty();
+        assertThat(warnings(2, 2)).as("two subtasks in this TaskManager").isEmpty();
+    }
+
+    /** What is logged by as many subtasks of this JVM, of so many in all, with two slow calls. */
+    private List<String> warnings(int here, int parallelism) throws Exception {
+        int before = log.getMessages().size();
+        BatchSettings settings =
+                hedged(OutputMode.ORDERED)
+                        .concurrency(Concurrency.fixed(2))
+                        .backend("warned of " + here + " of " + parallelism)
+                        .build();
+        List<OperatorRig<Integer>> rigs = new ArrayList<>();
+        try {
+            for (int subtask = 0; subtask < here; subtask++) {
+                rigs.add(OperatorRig.create(settings, subtask, parallelism).opened());
+            }
+            OperatorRig<Integer> rig = rigs.get(0);
+            for (int row = 1; row <= WARM_UP; row++) {
+                usual(rig, row);
+            }
+            boolean one = rig.gauge("concurrencyLimit").equals(1);
+            for (int slow = 0; slow < 2; slow++) {
+                rig.rows(7);
+                if (!one) {
+                    rig.rows(8);
+                }
+                rig.advance(USUAL);
+                rig.invoker.invocations.forEach(FakeInvoker.Call::succeed);
+                rig.runMails();
+            }
+            assertThat(rig.counter("hedgesRefused")).isEqualTo(one ? 2 : 4);
+        } finally {
+            for (OperatorRig<Integer> rig : rigs) {
+                rig.close();
+            }
+        }
+        return log.getMessages().subList(before, log.getMessages().size());
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.asyncbatch.flink.operator.inflight;
 
 import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
 import io.asyncbatch.flink.CircuitOpenException;
+import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.invoker.BatchOutcome;
 import io.asyncbatch.flink.limit.BackendControl;
 import io.asyncbatch.flink.limit.BatchPlan;
@@ -38,6 +39,7 @@ public final class BackendAdmission implements CallAdmission {
     private final BackendControl control;
     private final BackendControl.Caller caller;
     private final WhenOpen whenOpen;
+    @Nullable private final Concurrency concurrency;
     private final ProcessingTimeService timeService;
     private final MailboxExecutor mailbox;
     private final OverloadMetrics metrics;
@@ -46,6 +48,7 @@ public final class BackendAdmission implements CallAdmission {
 
     private ThrowingRunnable<Exception> retry = () -> {};
     private boolean waits;
+    private boolean warnedOfHedges;
     @Nullable private ScheduledFuture<?> timer;
     private long timerAt;
 
@@ -67,6 +70,7 @@ public final class BackendAdmission implements CallAdmission {
         this.lease = lease;
         this.control = lease.backend().control();
         this.whenOpen = settings.overload().whenOpen();
+        this.concurrency = settings.overload().concurrency();
         this.timeService = timeService;
         this.mailbox = mailbox;
         this.plannedRows = plannedRows;
@@ -189,10 +193,25 @@ public final class BackendAdmission implements CallAdmission {
         Permit permit = caller.tryHedge(rows, batch.bytes() * rows / batch.size(), now());
         if (permit == null) {
             metrics.hedgeRefused();
+            warnIfThereIsNeverAHedge();
         } else {
             metrics.hedgeSent();
         }
         return permit;
+    }
+
+    /** When the job is built it is not known how many TaskManagers there will be. */
+    private void warnIfThereIsNeverAHedge() {
+        if (!warnedOfHedges && lease.isPartOfOneCall()) {
+            warnedOfHedges = true;
+            LOG.warn(
+                    "hedging has no effect here: the part of concurrency={} of {} that this"
+                            + " TaskManager has is 1 call at a time, and a second call needs"
+                            + " another one. Set concurrency to twice the number of TaskManagers"
+                            + " at least, or leave hedging out",
+                    concurrency,
+                    lease.name());
+        }
     }
 
     @Override

@@ -160,6 +160,11 @@ public final class BackendLease implements AutoCloseable {
         return shared != null;
     }
 
+    /** Whether what the subtasks of this JVM were given of a number leaves one call at a time. */
+    boolean isPartOfOneCall() {
+        return backend.parts() != null && backend.parts().limit() == 1;
+    }
+
     /** The subtask has made all its calls: others may make more. Idempotent. */
     void finish() {
         if (hasPart) {
