@@ -33,6 +33,12 @@ public interface AsyncBatchFunction<IN, OUT> extends Function, Serializable {
      * <p>A retry strategy may have the call repeated, with the same inputs. Without one, or when it
      * gives up, a failure fails the task, and Flink's restart strategy takes over.
      *
+     * <p>With {@link AsyncBatchOptions.Builder#hedging hedging} a second call may begin while the
+     * first one goes on, with the very same list of the same objects. So the function must not
+     * change its inputs: not the list, which refuses it, nor the objects in it, from any thread.
+     * The same holds without hedging, as a call that is repeated gets these objects too, and a
+     * checkpoint holds them as they are.
+     *
      * @param inputs the batch, never empty; nobody changes it, it cannot be changed, and it may be
      *     kept
      * @param resultFuture takes one result for each input; another number, or null, fails the task

@@ -288,7 +288,8 @@ public final class AsyncBatchOptions implements Serializable {
         /**
          * Calls for a batch for a second time, while its first call goes on, when that takes longer
          * than most calls do. The first result counts. Needs a {@link #retryBudget}, and a function
-         * that is <b>idempotent</b>: it is called twice for the same rows. By default no batch is.
+         * that is <b>idempotent</b> and does not change its inputs: it is called twice with the
+         * same ones. By default no batch is.
          */
         public Builder hedging(HedgingOptions value) {
             hedging = Objects.requireNonNull(value, "hedging");

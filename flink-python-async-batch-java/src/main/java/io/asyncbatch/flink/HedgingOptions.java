@@ -11,7 +11,8 @@ import org.apache.flink.annotation.PublicEvolving;
  * RetryBudgetOptions retry budget}, which every such call is taken from.
  *
  * <p><b>The function must be idempotent</b>: it is called twice for the same rows, at the same
- * time. What it writes, charges or counts happens twice.
+ * time. What it writes, charges or counts happens twice. A Java function gets the same list of the
+ * same objects both times, and <b>must not change its inputs</b>.
  *
  * @param percentile share of the last calls that were quicker than what is called for again, from
  *     0.5 to 0.99
