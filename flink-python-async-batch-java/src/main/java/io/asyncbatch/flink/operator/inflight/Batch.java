@@ -6,7 +6,6 @@ import io.asyncbatch.flink.limit.Permit;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.state.FailedRow;
-import io.asyncbatch.flink.operator.state.SavedElement;
 import io.asyncbatch.flink.operator.trace.BatchTrace;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -14,7 +13,6 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ScheduledFuture;
-import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import javax.annotation.Nullable;
@@ -30,7 +28,7 @@ import org.apache.flink.annotation.Internal;
  * invocation, the deadline and the timeout handler report.
  *
  * <p>What is called for is in {@link BatchCalls}, what came out of it in {@link RowOutcomes}, and
- * what has left in {@link Departures}.
+ * what leaves of it in {@link LeavingRows}.
  *
  * @param <IN> type of the inputs
  * @param <OUT> type of the outputs
@@ -57,14 +55,10 @@ public final class Batch<IN, OUT> {
     }
 
     private final int size;
-    private final RowTimestamps timestamps;
     private final RowOutcomes<OUT> outcomes;
-    private final Departures departures;
+    private final LeavingRows<IN, OUT> leaving;
 
     private State state;
-
-    /** Null once nothing needs the inputs, so that they and the results are not both held. */
-    @Nullable private BatchRows<IN> rows;
 
     /** Null before the batch is dispatched and once it is done. */
     @Nullable private BatchCalls<IN> calls;
@@ -88,13 +82,10 @@ public final class Batch<IN, OUT> {
     /** The right to the call that is under way, where there is one to have. */
     @Nullable private Permit permit;
 
-    private long firstPosition;
-
-    private Batch(int size, RowTimestamps timestamps) {
+    private Batch(int size, @Nullable BatchRows<IN> rows, RowTimestamps timestamps) {
         this.size = size;
-        this.timestamps = timestamps;
         this.outcomes = new RowOutcomes<>(size);
-        this.departures = new Departures(size, outcomes);
+        this.leaving = new LeavingRows<>(size, rows, timestamps, outcomes);
     }
 
     /**
@@ -105,8 +96,7 @@ public final class Batch<IN, OUT> {
      */
     public static <IN, OUT> Batch<IN, OUT> buffered(
             BatchRows<IN> rows, long openedNanos, long closedNanos) {
-        Batch<IN, OUT> batch = new Batch<>(rows.size(), rows.timestamps());
-        batch.rows = rows;
+        Batch<IN, OUT> batch = new Batch<>(rows.size(), rows, rows.timestamps());
         batch.state = State.BUFFERED;
         batch.bytes = rows.bytes();
         batch.openedNanos = openedNanos;
@@ -116,7 +106,7 @@ public final class Batch<IN, OUT> {
 
     /** Restored results that only have to leave. They never held a slot. */
     public static <IN, OUT> Batch<IN, OUT> done(List<OUT> results, RowTimestamps timestamps) {
-        Batch<IN, OUT> batch = new Batch<>(results.size(), timestamps);
+        Batch<IN, OUT> batch = new Batch<>(results.size(), null, timestamps);
         batch.outcomes.settleAll(results);
         batch.state = State.DONE;
         return batch;
@@ -124,8 +114,7 @@ public final class Batch<IN, OUT> {
 
     /** A restored row without a result that only has to leave. It never held a slot. */
     public static <IN, OUT> Batch<IN, OUT> failed(BatchRows<IN> row, FailedRow failure) {
-        Batch<IN, OUT> batch = new Batch<>(1, row.timestamps());
-        batch.rows = row;
+        Batch<IN, OUT> batch = new Batch<>(1, row, row.timestamps());
         batch.outcomes.fail(0, failure);
         batch.state = State.DONE;
         return batch;
@@ -140,7 +129,7 @@ public final class Batch<IN, OUT> {
         }
         state = State.IN_FLIGHT;
         holdsSlot = true;
-        calls = new BatchCalls<>(rows, outcomes);
+        calls = new BatchCalls<>(leaving.inputs(), outcomes);
         return calls.callForAll(batchId);
     }
 
@@ -336,7 +325,7 @@ public final class Batch<IN, OUT> {
         }
         cancelTimers();
         if (!outcomes.anyFailed()) {
-            rows = null;
+            leaving.dropInputs();
         }
         calls = null;
         state = State.DONE;
@@ -433,7 +422,7 @@ public final class Batch<IN, OUT> {
         return holdsSlot;
     }
 
-    // --------------------------------------------------------------- leaving
+    // ------------------------------------------------ what became of its rows
 
     public int size() {
         return size;
@@ -444,53 +433,9 @@ public final class Batch<IN, OUT> {
         return state == State.DONE;
     }
 
-    /** Places the batch in the operator's row sequence. */
-    public void placeAt(long position) {
-        firstPosition = position;
-    }
-
-    public long firstPosition() {
-        return firstPosition;
-    }
-
-    /** Position of the first row that has not left yet. */
-    public long nextPosition() {
-        return firstPosition + departures.next();
-    }
-
-    /** Rows that have not left yet. */
-    public int remaining() {
-        return departures.remaining();
-    }
-
-    /**
-     * Whether a row may leave.
-     *
-     * @param before only rows that stand before this position
-     * @param inOrder whether no row leaves before one that came earlier
-     */
-    public boolean hasReady(long before, boolean inOrder) {
-        return departures.nextReady(0, endOf(before), inOrder) >= 0;
-    }
-
-    /**
-     * Lets rows leave whose outcome is known.
-     *
-     * @param most at most as many
-     * @param before only rows that stand before this position
-     * @param inOrder whether no row leaves before one that came earlier
-     * @return how many left
-     */
-    public int emit(int most, long before, boolean inOrder, RowOutput<OUT> output) {
-        int end = endOf(before);
-        int count = 0;
-        int row = 0;
-        while (count < most && (row = departures.nextReady(row, end, inOrder)) >= 0) {
-            departures.left(row);
-            count++;
-            leave(row, output);
-        }
-        return count;
+    /** Its rows on their way out. */
+    public LeavingRows<IN, OUT> leaving() {
+        return leaving;
     }
 
     /**
@@ -524,40 +469,5 @@ public final class Batch<IN, OUT> {
     /** Rows without a result. Of a batch that is done. */
     int failedRows() {
         return (int) IntStream.range(0, size).filter(row -> outcomes.failure(row) != null).count();
-    }
-
-    private int endOf(long before) {
-        return (int) Math.min(size, before - firstPosition);
-    }
-
-    private void leave(int row, RowOutput<OUT> output) {
-        boolean hasTimestamp = timestamps.isPresent(row);
-        long timestamp = timestamps.get(row);
-        FailedRow failure = outcomes.failure(row);
-        if (failure == null) {
-            output.result(outcomes.result(row), hasTimestamp, timestamp);
-        } else {
-            output.failure(rows.value(row), failure, hasTimestamp, timestamp);
-        }
-    }
-
-    /** Saves the row at a position unless it has left, as its outcome if that is known. */
-    public void save(long position, Consumer<SavedElement<IN, OUT>> snapshot) {
-        int row = (int) (position - firstPosition);
-        if (departures.hasLeft(row)) {
-            return;
-        }
-        boolean hasTimestamp = timestamps.isPresent(row);
-        long timestamp = timestamps.get(row);
-        FailedRow failure = outcomes.failure(row);
-        if (failure != null) {
-            snapshot.accept(
-                    new SavedElement.Failed<>(rows.value(row), failure, hasTimestamp, timestamp));
-        } else if (outcomes.isSettled(row)) {
-            snapshot.accept(
-                    new SavedElement.Result<>(outcomes.result(row), hasTimestamp, timestamp));
-        } else {
-            snapshot.accept(new SavedElement.Input<>(rows.value(row), hasTimestamp, timestamp));
-        }
     }
 }

@@ -4,6 +4,7 @@ import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.buffer.BatchRows;
 import io.asyncbatch.flink.operator.buffer.RowTimestamps;
 import io.asyncbatch.flink.operator.inflight.Batch;
+import io.asyncbatch.flink.operator.inflight.LeavingRows;
 import io.asyncbatch.flink.operator.inflight.RowOutput;
 import io.asyncbatch.flink.operator.state.SavedElement;
 import java.util.function.Consumer;
@@ -51,7 +52,7 @@ public abstract class BatchQueue<IN, OUT> {
 
     /** Adds a batch behind all others, whether it is done or not. */
     public void add(Batch<IN, OUT> batch) {
-        batch.placeAt(addedRows);
+        batch.leaving().placeAt(addedRows);
         addedRows += batch.size();
         append(batch);
         if (batch.isDone()) {
@@ -128,7 +129,7 @@ public abstract class BatchQueue<IN, OUT> {
             int count = emitReady(batch, left, output);
             emittedRows += count;
             left -= count;
-            if (batch.remaining() == 0) {
+            if (batch.leaving().remaining() == 0) {
                 remove(batch);
                 heldBack--;
                 listener.onEmptied(batch);
@@ -142,10 +143,11 @@ public abstract class BatchQueue<IN, OUT> {
     public void save(BatchRows<IN> forming, Consumer<SavedElement<IN, OUT>> snapshot) {
         Fences.Saving<IN, OUT> saving = fences.saving(snapshot);
         for (Batch<IN, OUT> batch : batches()) {
-            long end = batch.firstPosition() + batch.size();
-            for (long position = batch.nextPosition(); position < end; position++) {
+            LeavingRows<IN, OUT> rows = batch.leaving();
+            long end = rows.firstPosition() + batch.size();
+            for (long position = rows.nextPosition(); position < end; position++) {
                 saving.upTo(position);
-                batch.save(position, snapshot);
+                rows.save(position, snapshot);
             }
         }
         RowTimestamps timestamps = forming.timestamps();

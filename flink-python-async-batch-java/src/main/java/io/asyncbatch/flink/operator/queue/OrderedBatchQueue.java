@@ -37,12 +37,12 @@ final class OrderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     @Override
     Batch<IN, OUT> nextReady() {
         Batch<IN, OUT> head = batches.peek();
-        return head != null && head.hasReady(fencePosition(), true) ? head : null;
+        return head != null && head.leaving().hasReady(fencePosition(), true) ? head : null;
     }
 
     @Override
     int emitReady(Batch<IN, OUT> batch, int most, RowOutput<OUT> output) {
-        return batch.emit(most, fencePosition(), true, output);
+        return batch.leaving().emit(most, fencePosition(), true, output);
     }
 
     @Override

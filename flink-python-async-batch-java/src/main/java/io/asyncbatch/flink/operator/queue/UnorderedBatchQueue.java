@@ -20,7 +20,7 @@ final class UnorderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
 
     @Override
     void onReady(Batch<IN, OUT> batch) {
-        if (batch.hasReady(fencePosition(), false)) {
+        if (batch.leaving().hasReady(fencePosition(), false)) {
             ready.add(batch);
         }
     }
@@ -48,12 +48,12 @@ final class UnorderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
 
     @Override
     int emitReady(Batch<IN, OUT> batch, int most, RowOutput<OUT> output) {
-        return batch.emit(most, fencePosition(), false, output);
+        return batch.leaving().emit(most, fencePosition(), false, output);
     }
 
     @Override
     void someLeft(Batch<IN, OUT> batch) {
-        if (!batch.hasReady(fencePosition(), false)) {
+        if (!batch.leaving().hasReady(fencePosition(), false)) {
             ready.remove(batch);
         }
     }
@@ -62,7 +62,7 @@ final class UnorderedBatchQueue<IN, OUT> extends BatchQueue<IN, OUT> {
     @Override
     void fencePassed(long nextFence) {
         for (Batch<IN, OUT> batch : batches) {
-            if (batch.nextPosition() >= nextFence) {
+            if (batch.leaving().nextPosition() >= nextFence) {
                 return;
             }
             onReady(batch);
