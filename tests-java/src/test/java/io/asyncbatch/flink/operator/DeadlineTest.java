@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
-import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
+import io.asyncbatch.flink.operator.inflight.Deadlines;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
@@ -135,7 +135,7 @@ class DeadlineTest {
     void timeoutHandlerThatNeverAnswersFailsTheTask(OutputMode mode) throws Exception {
         try (var rig = OperatorRig.open(Settings.of(mode).batchSize(2).timeout(10))) {
             rig.rows(1, 2).advance(10);
-            rig.advance(BatchDispatcher.TIMEOUT_ANSWER_GRACE_MILLIS - 1);
+            rig.advance(Deadlines.TIMEOUT_ANSWER_GRACE_MILLIS - 1);
             assertThatThrownBy(() -> rig.advance(1))
                     .hasMessageContaining("passed its timeout of 10 ms")
                     .hasMessageContaining("did not answer within 30000 ms")
@@ -150,7 +150,7 @@ class DeadlineTest {
         try (var rig = OperatorRig.open(Settings.of(mode).batchSize(1).timeout(10))) {
             rig.rows(1).advance(10);
             rig.invoker.timeouts.get(0).succeed(List.of(-1));
-            rig.advance(BatchDispatcher.TIMEOUT_ANSWER_GRACE_MILLIS);
+            rig.advance(Deadlines.TIMEOUT_ANSWER_GRACE_MILLIS);
             assertThat(rig.output()).containsExactly("-1");
         }
     }

@@ -10,7 +10,7 @@ import io.asyncbatch.flink.invoker.BatchRequest;
 import io.asyncbatch.flink.invoker.EarlyRows;
 import io.asyncbatch.flink.invoker.InvokerContext;
 import io.asyncbatch.flink.invoker.RowFailure;
-import io.asyncbatch.flink.operator.inflight.BatchDispatcher;
+import io.asyncbatch.flink.operator.inflight.Deadlines;
 import io.asyncbatch.flink.simulation.Scenario.CallEnd;
 import io.asyncbatch.flink.simulation.Scenario.Poison;
 import java.time.Duration;
@@ -37,7 +37,7 @@ final class SimulatedInvoker implements BatchInvoker<Integer, Integer> {
 
     /** For so long a timeout handler is waited for, but for what is lost in rounding. */
     private static final long PATIENCE_MICROS =
-            BatchDispatcher.TIMEOUT_ANSWER_GRACE_MILLIS * Scenario.MILLI - Scenario.MILLI;
+            Deadlines.TIMEOUT_ANSWER_GRACE_MILLIS * Scenario.MILLI - Scenario.MILLI;
 
     /** What the operator that calls must hold, beside what is said of a call here. */
     interface Caller {

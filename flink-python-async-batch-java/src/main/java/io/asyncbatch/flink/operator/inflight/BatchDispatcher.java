@@ -13,19 +13,16 @@ import io.asyncbatch.flink.operator.trace.BatchTraces;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeoutException;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
-import org.apache.flink.util.function.ThrowingRunnable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Gives slots to closed batches, first come first served, and follows each invocation to its
- * outcome. Owned by the mailbox thread: what an invoker reports from another thread becomes a mail
- * first.
+ * outcome; see {@link Deadlines} and {@link WorkerLosses} for what ends calls otherwise. Owned by
+ * the mailbox thread: what an invoker reports from another thread becomes a mail first.
  *
  * <p>A batch without a slot waits here rather than in its caller, so that a flush timer that fires
  * while all slots are taken has nothing to wait for. The operator holds its input back while {@link
@@ -38,14 +35,9 @@ import org.slf4j.LoggerFactory;
 public final class BatchDispatcher<IN, OUT>
         implements InvokerCalls.Reports<IN, OUT>,
                 PendingCalls.Maker<IN, OUT>,
-                Hedges.Maker<IN, OUT> {
-
-    /**
-     * How long a timeout handler may take after the deadline. It only has to substitute results, so
-     * when nothing comes for this long the invoker is stuck, and failing the task is the only thing
-     * that keeps the job from hanging.
-     */
-    public static final long TIMEOUT_ANSWER_GRACE_MILLIS = 30_000;
+                Hedges.Maker<IN, OUT>,
+                Deadlines.Owner<IN, OUT>,
+                WorkerLosses.Owner<IN, OUT> {
 
     private static final Logger LOG = LoggerFactory.getLogger(BatchDispatcher.class);
 
@@ -61,6 +53,8 @@ public final class BatchDispatcher<IN, OUT>
     private final CallAdmission admission;
     private final PendingCalls<IN, OUT> pending;
     private final Hedges<IN, OUT> hedges;
+    private final Deadlines<IN, OUT> deadlines;
+    private final WorkerLosses<IN, OUT> workerLosses;
     private final PermitWaits permitWaits = new PermitWaits();
 
     private final Set<Batch<IN, OUT>> invoked = new HashSet<>();
@@ -100,6 +94,10 @@ public final class BatchDispatcher<IN, OUT>
                         gate::isOpenToAll,
                         timeService,
                         this);
+        this.deadlines =
+                new Deadlines<>(
+                        settings.timeoutMillis(), calls, settlement, timeService, metrics, this);
+        this.workerLosses = new WorkerLosses<>(gate, calls, settlement, metrics, this);
         admission.start(this::makeCalls);
     }
 
@@ -109,7 +107,8 @@ public final class BatchDispatcher<IN, OUT>
         makeCalls();
     }
 
-    private void makeCalls() throws Exception {
+    @Override
+    public void makeCalls() throws Exception {
         if (!closed) {
             pending.makeAll();
         }
@@ -179,6 +178,7 @@ public final class BatchDispatcher<IN, OUT>
     /** Cancels all timers. Whatever is reported from now on is ignored. */
     public void close() {
         closed = true;
+        deadlines.close();
         invoked.forEach(Batch::cancelTimers);
         hedges.close();
         invoked.forEach(admission::ignored);
@@ -199,12 +199,8 @@ public final class BatchDispatcher<IN, OUT>
                         batch.openedNanos(),
                         batch.closedNanos()));
         metrics.batchDispatched(nanoTime() - batch.closedNanos());
-        startDeadline(batch);
+        deadlines.start(batch);
         invoke(batch, request, answer);
-    }
-
-    private void startDeadline(Batch<IN, OUT> batch) {
-        batch.setDeadlineTimer(timerIn(settings.timeoutMillis(), () -> onDeadline(batch)));
     }
 
     private void invoke(Batch<IN, OUT> batch, BatchRequest<IN> request, Answer answer)
@@ -272,7 +268,7 @@ public final class BatchDispatcher<IN, OUT>
         if (told instanceof BatchOutcome.WorkerLost<OUT> lost) {
             admission.ignored(batch);
             batch.trace().callEnded(lost);
-            onWorkerLost(batch, request, lost);
+            workerLosses.lost(batch, request, lost);
             return;
         }
         metrics.callEnded(callNanos);
@@ -297,7 +293,10 @@ public final class BatchDispatcher<IN, OUT>
             metrics.callRepeated(retry.cause() != null);
             // No longer than the deadline, which comes first then; the sum might overflow.
             long delayMillis = Math.min(retry.delayMillis(), settings.timeoutMillis());
-            batch.awaitRetry(timerIn(delayMillis, () -> onRetry(batch, request)));
+            batch.awaitRetry(
+                    timeService.registerTimer(
+                            timeService.getCurrentProcessingTime() + delayMillis,
+                            firedAt -> onRetry(batch, request)));
             makeCalls();
         } else {
             goOnIf(settlement.settle(batch, request, FailureKind.EXCEPTION, told, failure), batch);
@@ -318,7 +317,7 @@ public final class BatchDispatcher<IN, OUT>
         } else {
             batch.retry(failed);
             batch.calls().putBack(false);
-            awaitTurn(batch);
+            workerLosses.awaitTurn(batch);
         }
     }
 
@@ -328,34 +327,16 @@ public final class BatchDispatcher<IN, OUT>
         invoke(batch, batch.retry(failed), answer);
     }
 
-    private void onDeadline(Batch<IN, OUT> batch) throws Exception {
-        BatchRequest<IN> request = closed ? null : batch.passDeadline(() -> ++lastBatchId);
-        if (request == null) {
-            return;
-        }
-        metrics.batchTimedOut();
+    @Override
+    public BatchRequest<IN> passDeadline(Batch<IN, OUT> batch) {
+        return batch.passDeadline(() -> ++lastBatchId);
+    }
+
+    @Override
+    public void giveUpCalls(Batch<IN, OUT> batch) {
         hedges.timedOut(batch);
         admission.timedOut(batch);
         batch.trace().callNotMade(permitWaits.end(batch, nanoTime()));
-        askTimeoutHandler(batch, request);
-        makeCalls();
-    }
-
-    private void askTimeoutHandler(Batch<IN, OUT> batch, BatchRequest<IN> request)
-            throws Exception {
-        batch.setDeadlineTimer(
-                timerIn(TIMEOUT_ANSWER_GRACE_MILLIS, () -> onGraceExpired(batch, request)));
-        batch.trace().timeoutHandlerAsked(request.inputs().size());
-        try {
-            calls.askTimeoutHandler(batch, request);
-        } catch (Exception invokerFailure) {
-            settlement.broken(batch, request, invokerFailure);
-        }
-    }
-
-    private ScheduledFuture<?> timerIn(long delayMillis, ThrowingRunnable<Exception> action) {
-        return timeService.registerTimer(
-                timeService.getCurrentProcessingTime() + delayMillis, firedAt -> action.run());
     }
 
     @Override
@@ -371,7 +352,7 @@ public final class BatchDispatcher<IN, OUT>
         gate.ended(batch);
         if (outcome instanceof BatchOutcome.WorkerLost<OUT> lost) {
             batch.trace().callEnded(lost);
-            onWorkerLost(batch, request, lost);
+            workerLosses.lost(batch, request, lost);
         } else {
             BatchOutcome<OUT> told = tell(outcome);
             batch.trace().callEnded(failure == null ? told : null);
@@ -379,84 +360,28 @@ public final class BatchDispatcher<IN, OUT>
         }
     }
 
-    private void onGraceExpired(Batch<IN, OUT> batch, BatchRequest<IN> request) throws Exception {
-        if (closed || !batch.acceptsTimeoutAnswer(request)) {
-            return;
-        }
-        String noAnswer =
-                "it passed its timeout of "
-                        + settings.timeoutMillis()
-                        + " ms and its timeout handler did not answer within "
-                        + TIMEOUT_ANSWER_GRACE_MILLIS
-                        + " ms";
-        if (!calls.replaceWorker("of batch " + request.batchId() + ", " + noAnswer)) {
-            gate.ended(batch);
-            batch.trace().callEnded(null);
-            goOnIf(
-                    settlement.failed(
-                            batch, request, FailureKind.TIMEOUT, new TimeoutException(noAnswer)),
-                    batch);
-        }
-    }
-
-    /** The worker died, or there was none any more, while the batch waited for it. */
-    private void onWorkerLost(
-            Batch<IN, OUT> batch, BatchRequest<IN> request, BatchOutcome.WorkerLost<OUT> lost)
-            throws Exception {
-        boolean wasUnderWay = lost.batches() > 0;
-        LOG.debug(
-                "Batch {} of {} rows is called for again in another worker",
-                request.batchId(),
-                request.inputs().size(),
-                lost.cause());
-        // Also if its deadline had passed: that may be the fault of the worker that is gone.
-        batch.awaitWorker();
-        if (wasUnderWay) {
-            metrics.callLost();
-            batch.calls().workerDied(lost.batches() == 1);
-        }
-        awaitWorker();
-        if (wasUnderWay && gate.convicts(batch)) {
-            goOnIf(settlement.failed(batch, request, FailureKind.WORKER_LOST, lost.cause()), batch);
-        } else {
-            batch.calls().putBack(wasUnderWay);
-            goOnIf(true, batch);
-        }
-    }
-
-    private void awaitWorker() {
-        if (gate.shut()) {
-            permitWaits.pauseAll(nanoTime());
-            calls.awaitWorker();
-        }
-    }
-
     @Override
     public void onWorkerReady() throws Exception {
-        if (closed) {
-            return;
+        if (!closed) {
+            workerLosses.workerIsReady();
         }
-        gate.reopen();
-        makeCalls();
-    }
-
-    /** Calls for the next part of the batch when it is its turn, with a deadline from then on. */
-    private void awaitTurn(Batch<IN, OUT> batch) throws Exception {
-        batch.awaitWorker();
-        gate.await(batch);
-        makeCalls();
     }
 
     @Override
     public void callInTurn(Batch<IN, OUT> batch, Answer answer) throws Exception {
         BatchRequest<IN> request = batch.callAgain(++lastBatchId);
-        startDeadline(batch);
+        deadlines.start(batch);
         invoke(batch, request, answer);
     }
 
     @Override
     public void callPart(Batch<IN, OUT> batch, Answer answer) throws Exception {
         invoke(batch, batch.callAgain(++lastBatchId), answer);
+    }
+
+    @Override
+    public void noCallMayBegin() {
+        permitWaits.pauseAll(nanoTime());
     }
 
     private boolean isIdle() {
@@ -502,12 +427,8 @@ public final class BatchDispatcher<IN, OUT>
         }
     }
 
-    /**
-     * The call that was under way has ended.
-     *
-     * @param taskGoesOn whether the task has not ended with it
-     */
-    private void goOnIf(boolean taskGoesOn, Batch<IN, OUT> batch) throws Exception {
+    @Override
+    public void goOnIf(boolean taskGoesOn, Batch<IN, OUT> batch) throws Exception {
         if (!taskGoesOn) {
             return;
         }
@@ -517,12 +438,12 @@ public final class BatchDispatcher<IN, OUT>
         }
         listener.onPartlyDone(batch);
         if (batch.isTimingOut()) {
-            askTimeoutHandler(batch, batch.calls().allParts(++lastBatchId));
+            deadlines.askTimeoutHandler(batch, batch.calls().allParts(++lastBatchId));
         } else if (gate.admits(batch) && batch.hasCallUnderWay()) {
             pending.addPart(batch);
             makeCalls();
         } else {
-            awaitTurn(batch);
+            workerLosses.awaitTurn(batch);
         }
     }
 
