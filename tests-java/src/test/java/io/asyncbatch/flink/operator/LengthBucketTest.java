@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
+import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.OnFailure;
 import io.asyncbatch.flink.RowGrouping;
 import java.util.List;
@@ -103,6 +104,41 @@ class LengthBucketTest {
             rig.row(10, 1).watermark(1).row(20, 2).watermark(2);
             rig.advance(Overload.PAUSE);
             assertThat(rig.invoker.batches()).endsWith(List.of(10, 20));
+        }
+    }
+
+    /** What was let through already, and waited for the backend alone, goes then and no other. */
+    @Test
+    void onlyOneBatchIsLetThroughThoughABackendHeldItBack() throws Exception {
+        Settings breaking =
+                settings()
+                        .capacity(1)
+                        .batchTimeout(10_000)
+                        .timeout(60_000)
+                        .onFailure(OnFailure.SKIP)
+                        .concurrency(Concurrency.fixed(4))
+                        .backend("held back")
+                        .circuitBreaker(Overload.breaker(WhenOpen.BACK_PRESSURE));
+        try (var full = open(breaking);
+                var other = open(breaking)) {
+            full.row(10, 1).watermark(1).row(1, 2).row(2, 3).row(3, 4);
+            for (int call : List.of(0, 1)) {
+                other.rows(1, 2, 3);
+                other.invoker.invocations.get(call).fail(new Overload.Busy());
+                other.runMails();
+            }
+            assertThat(other.gauge("circuitBreakerState")).as("open").isEqualTo(1);
+            full.succeed(0);
+            full.whileYielding(() -> full.rows(4, 5, 6), () -> full.timers.advance(1));
+            assertThat(full.invoker.batches()).containsExactly(List.of(1, 2, 3));
+
+            other.timers.advance(Overload.PAUSE);
+            other.rows(4, 5, 6).succeed(2).rows(7, 8, 9).succeed(3);
+            assertThat(other.gauge("circuitBreakerState")).as("closed").isEqualTo(0);
+            full.watermark(2).runMails();
+            assertThat(full.invoker.batches()).containsExactly(List.of(1, 2, 3), List.of(10));
+            full.succeed(1);
+            assertThat(full.invoker.batches()).endsWith(List.of(10), List.of(4, 5, 6));
         }
     }
 

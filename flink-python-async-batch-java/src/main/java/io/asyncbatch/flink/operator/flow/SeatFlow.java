@@ -194,7 +194,10 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
         if (formingComesFirst && dispatcher.slotsAreTaken()) {
             dispatchFirst(this::closeWhatHoldsTheFence);
         }
-        dispatcher.dispatchBeyondCapacity();
+        // One that was let through before may just have got the permit that it still waited for.
+        if (!dispatcher.hasUnfinished()) {
+            dispatcher.dispatchBeyondCapacity();
+        }
     }
 
     @Override
