@@ -56,7 +56,7 @@ test: install $(STAMPS)/test target/japicmp/.copied $(STAMPS)/demo $(STAMPS)/fli
 	$(PY) -m pytest tests-python --ignore tests-python/e2e $(PYTEST_ARGS)
 
 .PHONY: quick
-quick: target/quick/.prepared | $(STAMPS)/wheel $(STAMPS)/test ## compile what changed and run one Java test class, or Python tests: make quick T=AimdLimitTest, T=tests-python/watch
+quick: target/quick/.prepared | $(filter-out $(wildcard $(STAMPS)/*),$(STAMPS)/wheel $(STAMPS)/test) ## compile what changed and run one Java test class, or Python tests: make quick T=AimdLimitTest, T=tests-python/watch
 	@case "$(T)" in \
 	"") echo "say which: make quick T=AimdLimitTest, or T=tests-python/watch" >&2; exit 2;; \
 	tests-python/*) cp -ru $(PACKAGE)/. "$$($(PY) -c 'import pathlib, pyflink_async_batch as p; print(pathlib.Path(p.__file__).parent)')"; \
