@@ -61,25 +61,75 @@ def test_the_index_of_decisions_lists_every_page() -> None:
     assert len({page.name.split("-")[0] for page in pages}) == len(pages)
 
 
-CODE = re.compile(r"`([\w./-]+/[\w./-]+|\w+\.(?:java|py|md|proto))`")
+FILE = re.compile(r"`((?:\./)?[\w./-]+/[\w./-]*|[\w-]+\.(?:java|json|md|proto|py))`")
+# What builds and environments make is not in the repository.
+MADE = re.compile(r"\.venv/|(?:[\w-]+/)?target/")
+CONTRIBUTING = "CONTRIBUTING.md"
+
+
+def tracked_files() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return listed.stdout.splitlines()
 
 
 def test_files_that_contributing_names_exist() -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    howto = text_of("CONTRIBUTING.md").split("\n## How to add\n")[1].split("\n## ")[0]
-    named = CODE.findall(howto)
-    assert len(named) > 20
+    tracked = tracked_files()
+    named = {name for name in FILE.findall(text_of(CONTRIBUTING)) if not MADE.match(name)}
+    assert len(named) > 60
     missing = [
         name
-        for name in named
+        for name in sorted(path.removeprefix("./") for path in named)
         if not any(
             path.endswith("/" + name) or path == name or path.startswith(name.rstrip("/") + "/")
             for path in tracked
         )
     ]
     assert missing == []
+
+
+def test_tests_that_contributing_names_exist() -> None:
+    text = text_of(CONTRIBUTING)
+    tracked = tracked_files()
+    classes = {Path(path).stem for path in tracked if path.endswith(".java")}
+    named = set(re.findall(r"\b[A-Z]\w+(?:Test|ITCase|Properties)\b", text))
+    assert len(named) > 8
+    assert named - classes == set()
+    directories = re.findall(r"\bT=(tests-python/\S+)", text)
+    assert directories
+    assert [path for path in directories if not (ROOT / path).exists()] == []
+    (keyword,) = re.findall(r"pytest tests-python -k (\w+)", text)
+    assert [path for path in tracked if keyword in Path(path).name or _has_test(path, keyword)]
+
+
+def _has_test(path: str, keyword: str) -> bool:
+    return bool(
+        path.startswith("tests-python/")
+        and path.endswith(".py")
+        and re.search(rf"def test_\w*{keyword}", text_of(path))
+    )
+
+
+def test_make_targets_that_contributing_names_exist() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", text_of("Makefile"), re.MULTILINE))
+    named = set(
+        re.findall(
+            r"(?:`|^)make (?:[A-Z]+=\S+ )*([a-z][a-z-]*)", text_of(CONTRIBUTING), re.MULTILINE
+        )
+    )
+    assert len(named) > 25
+    assert named - targets == set()
+
+
+def test_the_table_of_the_architecture_has_every_room() -> None:
+    sources = re.compile(r"[\w-]+/src/main/java/io/asyncbatch/flink/(.+)/package-info\.java")
+    rooms = {
+        match[1].replace("/", ".") for match in map(sources.fullmatch, tracked_files()) if match
+    }
+    assert len(rooms) > 30
+    table = set(re.findall(r"^\| `([\w.]+)`", text_of("docs/architecture.md"), re.MULTILINE))
+    assert rooms - table == set()
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
