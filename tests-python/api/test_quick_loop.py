@@ -1,8 +1,10 @@
 """The loop for one module stays without Maven and without a wheel, whatever has changed."""
 
+import importlib.util
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +41,25 @@ def test_a_change_brings_no_maven_and_no_wheel(loop: str, changed: str, tmp_path
     assert loop in planned
     assert "mvnw" not in planned
     assert "pip " not in planned
+
+
+def load_quick() -> Any:
+    spec = importlib.util.spec_from_file_location("quick", ROOT / "tests-java" / "quick.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_classes_of_tests_are_where_rules_about_rooms_do_not_look(tmp_path: Path) -> None:
+    made, tests = tmp_path / "classes", tmp_path / "test-classes" / "room"
+    made.mkdir()
+    for name in ("Part.class", "Part$Inner.class", "PartOther.class"):
+        (made / name).touch()
+    load_quick()._move(made / "Part.class", tests / "Part.class")
+    assert {path.name for path in tests.iterdir()} == {"Part.class", "Part$Inner.class"}
+    assert [path.name for path in made.iterdir()] == ["PartOther.class"]
+    # ArchUnit tells tests by this part of a path.
+    places = {changed for _, directory, changed in load_quick().SOURCES if "/test/" in directory}
+    assert places == {"target/test-classes"}
