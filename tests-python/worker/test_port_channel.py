@@ -53,22 +53,27 @@ class Port:
         return bytes(header.SerializeToString())
 
     def _lend(self, batch: pa.RecordBatch, number: int) -> None:
-        """Replaces Arrow's release callbacks, for a batch of flat columns."""
+        """Replaces Arrow's release callbacks."""
         own = Struct()
         batch._export_to_c(ctypes.addressof(own))
-        lent = Struct.from_address(self.incoming)
-        ctypes.memmove(self.incoming, own, ctypes.sizeof(Struct))
-        children = (ctypes.c_int64 * own[CHILD_COUNT]).from_address(own[CHILDREN])
-        copies = [Struct(*Struct.from_address(child)) for child in children]
-        for copy in copies:
-            copy[RELEASE], copy[PRIVATE_DATA] = self.let_go, 0
-        pointers = (ctypes.c_int64 * len(copies))(*map(ctypes.addressof, copies))
-        lent[CHILDREN] = ctypes.addressof(pointers)
-        lent[RELEASE], lent[PRIVATE_DATA] = self.let_go, number
-        self.lent[number] = (own, copies, pointers)
+        copies: List[Any] = []
+        lent = self._copy(ctypes.addressof(own), copies)
+        lent[PRIVATE_DATA] = number
+        ctypes.memmove(self.incoming, lent, ctypes.sizeof(Struct))
+        self.lent[number] = (own, copies)
+
+    def _copy(self, address: int, copies: List[Any]) -> Any:
+        copy = Struct(*Struct.from_address(address))
+        children = (ctypes.c_int64 * copy[CHILD_COUNT]).from_address(copy[CHILDREN])
+        below = [self._copy(child, copies) for child in children]
+        pointers = (ctypes.c_int64 * len(below))(*map(ctypes.addressof, below))
+        copy[CHILDREN] = ctypes.addressof(pointers)
+        copy[RELEASE], copy[PRIVATE_DATA] = self.let_go, 0
+        copies += [copy, pointers]
+        return copy
 
     def release(self, number: int) -> None:
-        own, _, _ = self.lent.pop(number)
+        own, _ = self.lent.pop(number)
         pa.RecordBatch._import_from_c(ctypes.addressof(own), self.schema)
         self.on_release()
 
@@ -167,6 +172,42 @@ def test_a_batch_is_lent_until_it_is_dropped(allocated: Any) -> None:
     assert sorted(port.lent) == [1]
     assert column.to_pylist() == list(range(1000))
     del column
+    channel._give_back()
+    assert port.lent == {}
+    assert allocated() == 0
+    channel.close()
+
+
+def test_a_batch_that_is_dropped_by_an_exception_is_given_back_and_the_exception_goes_on() -> None:
+    """An operand that nothing else holds is released with the exception set in the thread."""
+    port = Port()
+    channel = channel_of(port)
+    port.submit(FrameHeader(batch_id=1), batch_of([1, 2]))
+    batches = fetch(channel)
+
+    def fail() -> Any:
+        raise KeyError("of the function")
+
+    with pytest.raises(KeyError, match="of the function"):
+        print(batches.pop(), fail())
+    channel._give_back()
+    assert port.lent == {}
+    channel.close()
+
+
+def test_a_batch_is_given_back_by_a_coroutine_that_returns(allocated: Any) -> None:
+    """On Python 3.9 its locals are released with the StopIteration set that holds its result."""
+    port = Port(pa.schema([pa.field("value", pa.list_(pa.struct([("a", pa.int64())])))]))
+    channel = channel_of(port)
+    port.submit(FrameHeader(batch_id=1), batch_of([[{"a": 1}], None, []], port.schema))
+    batches = fetch(channel)
+
+    async def read() -> List[Any]:
+        batch = batches.pop()
+        batch.validate(full=True)
+        return list(batch.column(0).to_pylist())
+
+    assert asyncio.run(read()) == [[{"a": 1}], None, []]
     channel._give_back()
     assert port.lent == {}
     assert allocated() == 0

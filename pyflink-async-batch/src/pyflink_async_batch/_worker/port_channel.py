@@ -7,11 +7,9 @@ import asyncio
 import collections
 import contextlib
 import ctypes
-import functools
-import itertools
 import os
 import struct
-from typing import Any, Callable, Deque, Dict, Optional
+from typing import Any, Callable, Deque, Optional
 
 import pyarrow as pa
 
@@ -33,24 +31,51 @@ _PRIVATE_DATA = 9
 
 _WAKE_BYTES = 4096
 
-# What to do when a batch that was borrowed is let go, which user code may do long after its channel
-# is closed: by the number in its struct's private data.
-_loans: Dict[int, Callable[[], None]] = {}
-_loan_numbers = itertools.count(1)
+
+class _Loan:
+    """
+    What the arrays of a borrowed batch hold on to together; user code may do so long after their
+    channel is closed.
+
+    The last of them may be let go by any thread, and while an exception makes its way through it.
+    So nothing written in Python can be a release callback: ctypes would call it in spite of that
+    exception, which would break it off, and Arrow ends the process where a struct is left
+    unreleased. The callback is therefore Arrow's own for what it exports, which drops a reference,
+    and the finalizer here is what Python shields from that exception.
+
+    :param let_go: called once, with the batch's id.
+    """
+
+    def __init__(self, let_go: Callable[[int], None], batch_id: int) -> None:
+        self._let_go = let_go
+        self._batch_id = batch_id
+
+    def __del__(self) -> None:
+        self._let_go(self._batch_id)
 
 
-def _let_go(address: int) -> None:
-    """The release callback of every array that was borrowed; called by any thread."""
+def _holder(held: Any) -> pa.Array:
+    """An empty array that keeps an object."""
+    return pa.Array.from_buffers(pa.int8(), 0, [None, pa.foreign_buffer(0, 0, held)])
+
+
+def _exported(array: pa.Array) -> Any:
+    struct = _ArrowArray()
+    array._export_to_c(ctypes.addressof(struct))
+    return struct
+
+
+# The same for all that Arrow exports; the operator writes it into the structs of its batches. The
+# struct that tells it is never released.
+_ARROWS_RELEASE = _exported(_holder(None))[_RELEASE]
+
+
+def _let_hold(address: int, holder: pa.Array) -> None:
+    """Has the struct of an array, and those below it, keep what a holder keeps until released."""
     array = _ArrowArray.from_address(address)
-    array[_RELEASE] = 0
-    loan = array[_PRIVATE_DATA]
-    # The arrays below the top are released with it.
-    if loan:
-        _loans.pop(loan)()
-
-
-_LET_GO_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_let_go)
-_LET_GO_ADDRESS = ctypes.cast(_LET_GO_CALLBACK, ctypes.c_void_p).value
+    array[_PRIVATE_DATA] = _exported(holder)[_PRIVATE_DATA]
+    for child in (ctypes.c_int64 * array[_CHILD_COUNT]).from_address(array[_CHILDREN]):
+        _let_hold(child, holder)
 
 
 class PortChannel:
@@ -84,7 +109,7 @@ class PortChannel:
                     write_end,
                     self._incoming_address,
                     self._outgoing_address,
-                    _LET_GO_ADDRESS,
+                    _ARROWS_RELEASE,
                 ),
             )
         except BaseException:
@@ -126,9 +151,8 @@ class PortChannel:
             self._loop.remove_reader(self._wake_end)
 
     def _borrow(self) -> pa.RecordBatch:
-        loan = next(_loan_numbers)
-        _loans[loan] = functools.partial(self._on_let_go, self._incoming[_PRIVATE_DATA])
-        self._incoming[_PRIVATE_DATA] = loan
+        loan = _Loan(self._on_let_go, self._incoming[_PRIVATE_DATA])
+        _let_hold(self._incoming_address, _holder(loan))
         return pa.RecordBatch._import_from_c(self._incoming_address, self.input_schema)
 
     def _on_let_go(self, batch_id: int) -> None:
