@@ -4,7 +4,7 @@ import java.util.regex.Pattern;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 
-/** Refuses a Flink that these operators do not run on, before it fails by missing methods. */
+/** Refuses a Flink that this jar does not run on, before it fails by missing methods. */
 @Internal
 public final class SupportedFlink {
 

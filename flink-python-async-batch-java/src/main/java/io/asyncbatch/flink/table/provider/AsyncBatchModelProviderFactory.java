@@ -9,6 +9,7 @@ import static io.asyncbatch.flink.table.AsyncBatchModelOptions.RETRY_MAX_DELAY;
 import static io.asyncbatch.flink.table.AsyncBatchModelOptions.RETRY_STRATEGY;
 import static io.asyncbatch.flink.table.AsyncBatchModelOptions.TIMEOUT;
 
+import io.asyncbatch.flink.operator.emission.SupportedFlink;
 import io.asyncbatch.flink.table.AsyncBatchModelOptions.Backend;
 import io.asyncbatch.flink.table.AsyncBatchModelOptions.RetryStrategy;
 import io.asyncbatch.flink.table.PythonModelOptions;
@@ -106,6 +107,7 @@ public final class AsyncBatchModelProviderFactory implements ModelProviderFactor
 
     @Override
     public ModelProvider createModelProvider(Context context) {
+        SupportedFlink.require();
         Map<String, String> given = context.getCatalogModel().getOptions();
         requireOptionsOfAModel(given);
         refuseBatchApi(given);

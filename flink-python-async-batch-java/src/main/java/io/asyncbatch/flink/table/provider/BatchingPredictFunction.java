@@ -1,8 +1,11 @@
 package io.asyncbatch.flink.table.provider;
 
 import io.asyncbatch.flink.operator.BatchSettings;
+import io.asyncbatch.flink.operator.emission.SupportedFlink;
 import io.asyncbatch.flink.table.backend.ModelBackend;
 import io.asyncbatch.flink.table.gather.RowGatherer;
+import java.io.IOException;
+import java.io.ObjectInputStream;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -33,6 +36,12 @@ public final class BatchingPredictFunction<IN, OUT> extends AsyncPredictFunction
         this.model = model;
         this.settings = settings;
         this.backend = backend;
+    }
+
+    /** Where the function is to run, whose Flink need not be that of the planner. */
+    private void readObject(ObjectInputStream in) throws IOException, ClassNotFoundException {
+        SupportedFlink.require();
+        in.defaultReadObject();
     }
 
     @Override
