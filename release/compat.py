@@ -1,9 +1,10 @@
 """Runs real jobs on other versions of Flink and Python, and writes down which work.
 
 ``compat.py WHEEL FLINK:PYTHON …`` makes an environment for each pair under target/compat, with
-nothing but the wheel, what it brings, and the tools of the tests; runs the same tests in each; and
-writes ``release/compatibility.json`` and the table in ``docs/compatibility.md``. A Python that this
-machine lacks is not run, and the table says so. Run by ``make compat``.
+nothing but the wheel, what it brings, and the tools of the tests; runs the same tests in each, in
+processes of their own, so that one that crashes costs no other; and writes the file
+``release/compatibility.json`` and the table in ``docs/compatibility.md``. A Python that is not on
+this machine is not run, and the table says so. Run by ``make compat``.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,10 +29,31 @@ SHOWN = ("pyarrow", "numpy", "apache-beam", "pemja", "protobuf")
 
 E2E, TABLE = "tests-python/e2e/", "tests-python/table/"
 RESTORE = E2E + "test_checkpointing.py::test_every_element_has_one_result_after_a_failure"
-# The columns of the table: what runs, and how many tests it is at least, so that a name that is
-# not there any more does not pass for a success.
-GROUPS: "dict[str, tuple[list[str], int]]" = {
-    "units": (
+
+
+class Group(NamedTuple):
+    """A column of the table.
+
+    :param tests: what runs
+    :param least: how many tests it is at least, so that a name that is not there any more does not
+        pass for a success
+    :param has_threads: whether some of them run Python in the JVM, which their names say; a crash
+        there ends the JVM for all tests of the process
+    """
+
+    tests: "list[str]"
+    least: int
+    has_threads: bool = False
+
+    def runs(self) -> "list[list[str]]":
+        """What pytest is called with, once for each process."""
+        if not self.has_threads:
+            return [self.tests]
+        return [[*self.tests, "-k", names] for names in ("not thread", "thread")]
+
+
+GROUPS = {
+    "units": Group(
         [
             "tests-python/api/test_data_stream.py",
             *(
@@ -42,6 +64,7 @@ GROUPS: "dict[str, tuple[list[str], int]]" = {
                     "codec_results",
                     "column_results",
                     "frame_channel",
+                    "port_channel",
                     "precise_selector",
                     "shared_memory",
                 )
@@ -49,32 +72,34 @@ GROUPS: "dict[str, tuple[list[str], int]]" = {
         ],
         300,
     ),
-    "rows": (
+    "rows": Group(
         [
             E2E + "test_batching.py::test_every_element_has_one_result",
             E2E + "test_batching.py::test_results_leave_in_the_order_that_was_asked_for",
         ],
         8,
+        has_threads=True,
     ),
-    "columns": ([E2E + "test_columns.py::test_rows_are_a_record_batch"], 3),
-    "restore": (
+    "columns": Group([E2E + "test_columns.py::test_rows_are_a_record_batch"], 3, has_threads=True),
+    "restore": Group(
         [
             RESTORE + "[ordered-process-kill-unaligned]",
             RESTORE + "[unordered-thread-exception-aligned]",
             RESTORE + "[unordered-shared-kill-unaligned]",
         ],
         3,
+        has_threads=True,
     ),
-    "tables": (
+    "tables": Group(
         [
             TABLE + "test_ml_predict.py::test_a_function_of_a_shipped_module_computes_batches",
             TABLE + "test_table_api.py::test_a_coroutine_function_adds_a_column",
         ],
         2,
     ),
-    "sidecar": (["tests-python/sidecar/test_sidecar_job.py"], 1),
+    "sidecar": Group(["tests-python/sidecar/test_sidecar_job.py"], 1),
 }
-RUN_SECONDS = 1800
+RUN_SECONDS = 900
 
 
 def interpreter(version: str) -> Optional[str]:
@@ -118,11 +143,18 @@ def install(flink: str, python: str, executable: str, wheel: Path) -> Path:
     return own
 
 
-def run(own: Path) -> "dict[str, Any]":
+def run(own: Path) -> "dict[str, dict[str, int]]":
     """What became of each group in an environment."""
+    return {
+        name: outcome([_report(own, tests) for tests in group.runs()], group.least)
+        for name, group in GROUPS.items()
+    }
+
+
+def _report(own: Path, tests: "list[str]") -> Optional[ElementTree.Element]:
+    """JUnit's report of tests that ran in a process of their own; none if it did not get there."""
     report = own.parent.parent / "tests.xml"
     report.unlink(missing_ok=True)
-    tests = [test for group, _ in GROUPS.values() for test in group]
     command = [str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     # Thread mode finds pemja through the interpreter on the PATH.
     variables = {**os.environ, "PATH": "%s:%s" % (own.parent, os.environ["PATH"])}
@@ -135,27 +167,16 @@ def run(own: Path) -> "dict[str, Any]":
             check=False,
         )
     except subprocess.TimeoutExpired:
-        print("the tests took longer than %d s" % RUN_SECONDS, file=sys.stderr)
-    return outcomes(report)
+        print("%s took longer than %d s" % (tests, RUN_SECONDS), file=sys.stderr)
+    return ElementTree.parse(report).getroot() if report.exists() else None
 
 
-def outcomes(report: Path) -> "dict[str, dict[str, int]]":
-    """How many tests of each group passed and failed, by JUnit's report; missing ones failed."""
-    cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
-    found = {}
-    for group, (tests, least) in GROUPS.items():
-        files = {test.split("::")[0][: -len(".py")].replace("/", ".") for test in tests}
-        ours = [case for case in cases if _module(case) in files]
-        failed = sum(_has(case, "failure", "error") for case in ours)
-        passed = sum(not _has(case, "failure", "error", "skipped") for case in ours)
-        found[group] = {"passed": passed, "failed": max(failed, least - passed)}
-    return found
-
-
-def _module(case: ElementTree.Element) -> str:
-    """Where a test is, without the class that it may be in."""
-    parts = case.get("classname", "").split(".")
-    return ".".join(part for part in parts if not part[:1].isupper())
+def outcome(reports: "list[Optional[ElementTree.Element]]", least: int) -> "dict[str, int]":
+    """How many tests of a group passed and failed, by JUnit's reports; missing ones failed."""
+    cases = [case for report in reports if report is not None for case in report.iter("testcase")]
+    failed = sum(_has(case, "failure", "error") for case in cases)
+    passed = sum(not _has(case, "failure", "error", "skipped") for case in cases)
+    return {"passed": passed, "failed": max(failed, least - passed)}
 
 
 def _has(case: ElementTree.Element, *names: str) -> bool:
