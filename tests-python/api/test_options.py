@@ -14,7 +14,7 @@ from pyflink_async_batch.grouping_options import GroupingOptions
 from pyflink_async_batch.options import AsyncBatchOptions
 from pyflink_async_batch.overload_options import OverloadOptions
 
-MAX_MILLIS = (2**63 - 1) // 10**6
+MAX_MILLIS = 36_500 * 24 * 60 * 60 * 1_000
 ROWS = ["batch_size", "capacity"]
 COUNTS = [
     *ROWS,

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
-from pyflink_async_batch.option_checks import DurationLike, one_of, positive_int, positive_millis
+from pyflink_async_batch.option_checks import MAX_JAVA_LONG, DurationLike, one_of, positive_int, positive_millis
 
 __all__ = ["BatchInferenceOptions"]
 
 _MAX_JAVA_INT = 2**31 - 1
-_MAX_JAVA_LONG = 2**63 - 1
 
 #: The options by their names in a configuration of Flink's.
 _KEYS = frozenset(
@@ -229,4 +228,4 @@ def _natural(option: str, value: Any) -> Optional[str]:
 
 
 def _bytes(option: str, value: Any) -> Optional[str]:
-    return None if value is None else f"{positive_int(option, value, _MAX_JAVA_LONG)} bytes"
+    return None if value is None else f"{positive_int(option, value, MAX_JAVA_LONG)} bytes"

@@ -28,8 +28,8 @@ DurationLike = Union[Time, Duration, timedelta]
 
 MAX_JAVA_INT = 2**31 - 1
 MAX_JAVA_LONG = 2**63 - 1
-# The operator's clocks count nanoseconds in a Java long.
-_MAX_MILLIS = MAX_JAVA_LONG // 1_000_000
+# 36,500 days, as in Java: the operator's clocks count nanoseconds in a Java long.
+_MAX_MILLIS = 36_500 * 86_400_000
 
 _DURATION = "a pyflink.common.Time, a pyflink.common.Duration or a datetime.timedelta"
 _POSITIVE_DURATION = f"positive, from 1 to {_MAX_MILLIS} milliseconds"

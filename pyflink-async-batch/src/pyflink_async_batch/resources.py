@@ -9,13 +9,13 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
+from pyflink_async_batch.option_checks import MAX_JAVA_LONG
 
 __all__ = ["GpuResources", "MemoryLike"]
 
 #: A number of bytes, or text such as ``"512m"`` or ``"8g"``, in powers of 1024 as in Flink.
 MemoryLike = Union[int, str]
 
-_MAX_JAVA_LONG = 2**63 - 1
 _MAX_GPUS = 1_000
 _MEMORY_TEXT = re.compile(r"\s*([0-9]+)\s*([a-z]*)\s*", re.IGNORECASE)
 # Those of Flink's MemorySize.
@@ -108,8 +108,8 @@ def memory_bytes(option: str, value: Any, smallest: int = 1, or_else: str = "") 
         number = int(value)
     else:
         raise InvalidOptionTypeError(option, value, accepted)
-    if not smallest <= number <= _MAX_JAVA_LONG:
-        bounds = f"from {smallest} to {_MAX_JAVA_LONG} bytes"
+    if not smallest <= number <= MAX_JAVA_LONG:
+        bounds = f"from {smallest} to {MAX_JAVA_LONG} bytes"
         raise InvalidOptionError(option, value, f"{accepted}, {bounds}")
     return number
 

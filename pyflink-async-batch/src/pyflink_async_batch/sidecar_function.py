@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
-from pyflink_async_batch.option_checks import DurationLike, positive_int, positive_millis
+from pyflink_async_batch.option_checks import MAX_JAVA_LONG, DurationLike, positive_int, positive_millis
 
 __all__ = ["GpuSidecarAsyncBatchFunction", "TensorField"]
 
 _MAX_JAVA_INT = 2**31 - 1
-_MAX_JAVA_LONG = 2**63 - 1
 
 _DATA_TYPES = (
     "BOOL",
@@ -262,7 +261,7 @@ def _int(option: str, value: Any) -> int:
 
 
 def _long(option: str, value: Any) -> int:
-    return positive_int(option, value, _MAX_JAVA_LONG)
+    return positive_int(option, value, MAX_JAVA_LONG)
 
 
 def _bytes_or_none(option: str, value: Any) -> int:
@@ -290,4 +289,4 @@ def _shape(value: Any) -> Tuple[int, ...]:
 
 def _size(value: Any) -> int:
     is_varying = isinstance(value, int) and value == -1
-    return -1 if is_varying else positive_int("a size in shape", value, _MAX_JAVA_LONG)
+    return -1 if is_varying else positive_int("a size in shape", value, MAX_JAVA_LONG)

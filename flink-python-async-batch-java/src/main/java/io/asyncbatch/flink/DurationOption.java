@@ -24,9 +24,9 @@ final class DurationOption {
         } catch (ArithmeticException overflow) {
             throw new IllegalArgumentException(
                     option
-                            + " must be at most "
-                            + LONGEST.toDays()
-                            + " days, got "
+                            + (amount < 0
+                                    ? " must be at least 1 ms, got "
+                                    : " must be at most " + LONGEST.toDays() + " days, got ")
                             + amount
                             + " "
                             + unit.name().toLowerCase(Locale.ROOT),

@@ -75,6 +75,9 @@ final class RetryDecision<OUT> {
 
     /** What fails may ask for more than a number holds; the batch's deadline ends the wait. */
     private static long millisOf(Duration asked) {
+        if (asked.isNegative()) {
+            return 0;
+        }
         return asked.compareTo(LONGEST) > 0 ? LONGEST.toMillis() : asked.toMillis();
     }
 

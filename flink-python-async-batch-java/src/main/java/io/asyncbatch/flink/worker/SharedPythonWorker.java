@@ -245,7 +245,6 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
 
         @Override
         public void died(PythonWorkerDiedException death) {
-            metrics.died();
             // Two would be one model too many; this one's last user may leave late.
             worker.endProcess();
             breakDown(death);
@@ -253,6 +252,7 @@ final class SharedPythonWorker<IN, OUT> implements AutoCloseable {
         }
 
         private void breakDown(Exception cause) {
+            metrics.died();
             // In this order: tasks that fail may come back at once.
             retire.run();
             failure = cause;

@@ -23,6 +23,9 @@ final class TransportMetrics {
     /** From a worker's death until another is ready, or for ever where none follows it. */
     private volatile boolean restarting;
 
+    /** Whether the worker that started last has died. Guarded by this object's lock. */
+    private boolean dead;
+
     private volatile long warmUpMillis;
     private volatile long restarts;
     @Nullable private volatile Travel travel;
@@ -75,25 +78,27 @@ final class TransportMetrics {
     }
 
     /** A worker is about to start. */
-    void starting(BridgeAllocator allocator, BatchTransport<?, ?> transport) {
+    synchronized void starting(BridgeAllocator allocator, BatchTransport<?, ?> transport) {
+        dead = false;
         travel = new Travel(allocator, transport);
     }
 
-    /** It became ready, this long after it began to start. */
-    void ready(long nanos) {
+    /** It became ready, this long after it began to start; it may have died since. */
+    synchronized void ready(long nanos) {
         warmUpMillis = nanos / NANOS_PER_MILLI;
-        restarting = false;
-        ready = true;
+        restarting = dead;
+        ready = !dead;
     }
 
     /** It died, or can be used no more. */
-    void died() {
+    synchronized void died() {
+        dead = true;
         ready = false;
         restarting = true;
     }
 
     /** It was closed. Another is started in its place only if it had died. */
-    void closed() {
+    synchronized void closed() {
         ready = false;
     }
 

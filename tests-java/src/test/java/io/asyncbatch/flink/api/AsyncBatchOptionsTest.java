@@ -109,6 +109,11 @@ class AsyncBatchOptionsTest {
                                         numbers, new Identity(), Long.MAX_VALUE, TimeUnit.DAYS, 8))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("timeout must be at most 36500 days, got 9223372036854775807 days");
+        assertThatThrownBy(
+                        () ->
+                                AsyncDataStream.orderedWaitBatch(
+                                        numbers, new Identity(), Long.MIN_VALUE, TimeUnit.DAYS, 8))
+                .hasMessage("timeout must be at least 1 ms, got -9223372036854775808 days");
     }
 
     @Test

@@ -65,6 +65,9 @@ class RetryDecisionTest {
         Throwable never = overloaded(Duration.ofSeconds(Long.MAX_VALUE));
         assertThat(decide(decision, BatchOutcome.failure(never), 1))
                 .isEqualTo(BatchOutcome.retry(never, Long.MAX_VALUE));
+        Throwable longAgo = overloaded(Duration.ofSeconds(Long.MIN_VALUE));
+        assertThat(decide(decision, BatchOutcome.failure(longAgo), 1))
+                .isEqualTo(BatchOutcome.retry(longAgo, 5));
     }
 
     private static Throwable overloaded(Duration retryAfter) {

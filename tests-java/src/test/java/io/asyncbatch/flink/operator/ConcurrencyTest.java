@@ -397,6 +397,20 @@ class ConcurrencyTest {
         }
     }
 
+    @Test
+    void aTimeThatIsLongOverIsNotWaitedFor() throws Exception {
+        try (var rig = OperatorRig.open(one(OutputMode.ORDERED).onFailure(OnFailure.SKIP))) {
+            rig.rows(1);
+            rig.invoker
+                    .invocations
+                    .get(0)
+                    .fail(new Overload.BusyUntil(Duration.ofSeconds(Long.MIN_VALUE)));
+            rig.runMails().rows(2);
+            assertThat(rig.counter("callsDropped")).isOne();
+            assertThat(rig.invoker.invocations).hasSize(2);
+        }
+    }
+
     // -------------------------------------------------------- retry budget
 
     @ParameterizedTest

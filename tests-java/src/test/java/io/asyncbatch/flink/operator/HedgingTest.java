@@ -466,8 +466,8 @@ class HedgingTest {
     void aPartOfOneCallIsWarnedOf() throws Exception {
         assertThat(warnings(1, 2)).as("concurrency of 2 over two TaskManagers").hasSize(1);
         assertThat(warnings(1, 2).get(0))
-                .startsWith("hedging has no effect here: the part of concurrency=2 of backend 'w")
-                .contains("Set concurrency to twice the number of TaskManagers");
+                .startsWith("hedging has no effect while the part of concurrency=2 of backend 'w")
+                .contains("Twice the parallelism is always enough");
         assertThat(warnings(1, 1)).as("all of it, when no call is free").isEmpty();
         assertThat(warnings(2, 2)).as("two subtasks in this TaskManager").isEmpty();
     }

@@ -137,6 +137,7 @@ class TraceTest {
             Span span = rig.spans.get(1);
             assertThat(span.getAttributes())
                     .containsEntry("batchId", 1L)
+                    .containsEntry("outcome", "timeout")
                     .containsEntry("permitWaitMs", 990.0 + 3);
             assertThat(phases(span))
                     .containsExactly(

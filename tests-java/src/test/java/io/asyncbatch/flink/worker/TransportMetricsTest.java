@@ -74,6 +74,8 @@ class TransportMetricsTest {
         transport.died();
         assertThat(value("workerReady")).isZero();
         assertThat(value("workerRestarting")).isOne();
+        transport.starting(allocator, exchange.transport());
+        assertThat(value("workerRestarting")).isOne();
         transport.ready(4_000_000);
         transport.restarted();
         assertThat(value("workerRestarting")).isZero();
@@ -84,6 +86,18 @@ class TransportMetricsTest {
         }
         exchange.close();
         allocator.close();
+    }
+
+    /** Who opened it may be slower than its death. */
+    @Test
+    void aWorkerThatDiedAsItBecameReadyIsNotReady() throws Exception {
+        WorkerMetrics workers = new WorkerMetrics();
+        workers.register(group);
+        workers.transport().died();
+        workers.transport().ready(1);
+        processInvoker(workers).close();
+        assertThat(value("workerReady")).isZero();
+        assertThat(value("workerRestarting")).isOne();
     }
 
     @Test

@@ -205,10 +205,10 @@ public final class BackendAdmission implements CallAdmission {
         if (!warnedOfHedges && lease.isPartOfOneCall()) {
             warnedOfHedges = true;
             LOG.warn(
-                    "hedging has no effect here: the part of concurrency={} of {} that this"
-                            + " TaskManager has is 1 call at a time, and a second call needs"
-                            + " another one. Set concurrency to twice the number of TaskManagers"
-                            + " at least, or leave hedging out",
+                    "hedging has no effect while the part of concurrency={} of {} that this"
+                            + " TaskManager has is 1 call at a time, as a second call needs"
+                            + " another one. Twice the parallelism is always enough; or leave"
+                            + " hedging out",
                     concurrency,
                     lease.name());
         }

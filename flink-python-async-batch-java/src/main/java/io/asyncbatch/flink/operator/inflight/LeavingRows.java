@@ -44,7 +44,8 @@ public final class LeavingRows<IN, OUT> {
         this.departures = new Departures(size, outcomes);
     }
 
-    /** The rows as they came, unless all have results. */
+    /** The rows as they came; null if all have results. */
+    @Nullable
     BatchRows<IN> inputs() {
         return inputs;
     }

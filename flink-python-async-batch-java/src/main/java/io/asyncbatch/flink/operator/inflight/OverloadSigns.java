@@ -9,6 +9,7 @@ import java.net.SocketTimeoutException;
 import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.concurrent.TimeoutException;
 import javax.annotation.Nullable;
 import org.apache.flink.util.ExceptionUtils;
@@ -38,6 +39,7 @@ final class OverloadSigns {
     static long retryAfterNanos(@Nullable BatchOutcome<?> outcome) {
         return cause(outcome)
                 .flatMap(OverloadSigns::retryAfter)
+                .filter(Predicate.not(Duration::isNegative))
                 .map(asked -> asked.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : asked)
                 .map(Duration::toNanos)
                 .orElse(0L);
