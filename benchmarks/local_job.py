@@ -252,12 +252,17 @@ def _patiently(request: Union[str, urllib.request.Request], give_up: float) -> A
         try:
             with urllib.request.urlopen(request, timeout=_REST_SECONDS) as response:
                 return json.load(response)
-        except urllib.error.HTTPError as error:
-            raise StopError(f"{error}: {error.read().decode(errors='replace')}") from error
         except OSError as error:
-            if time.monotonic() > give_up:
-                raise StopError(f"no answer within {_STOP_SECONDS:.0f} s: {error}") from error
+            refuses = isinstance(error, urllib.error.HTTPError) and error.code < 500
+            if refuses or time.monotonic() > give_up:
+                raise StopError(_told(error)) from error
         time.sleep(_POLL_SECONDS)
+
+
+def _told(error: OSError) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{error}: {error.read().decode(errors='replace')}"
+    return str(error)
 
 
 def discarding_sink() -> Sink:

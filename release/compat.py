@@ -172,11 +172,14 @@ def _report(own: Path, tests: "list[str]") -> Optional[ElementTree.Element]:
 
 
 def outcome(reports: "list[Optional[ElementTree.Element]]", least: int) -> "dict[str, int]":
-    """How many tests of a group passed and failed, by JUnit's reports; missing ones failed."""
+    """
+    How many tests of a group passed and failed, by JUnit's reports: missing ones failed, and at
+    least one where a run left no report.
+    """
     cases = [case for report in reports if report is not None for case in report.iter("testcase")]
     failed = sum(_has(case, "failure", "error") for case in cases)
     passed = sum(not _has(case, "failure", "error", "skipped") for case in cases)
-    return {"passed": passed, "failed": max(failed, least - passed)}
+    return {"passed": passed, "failed": max(failed + reports.count(None), least - passed)}
 
 
 def _has(case: ElementTree.Element, *names: str) -> bool:

@@ -66,15 +66,16 @@ def test_a_run_replaces_what_was_known_of_its_versions_alone() -> None:
 def test_fewer_tests_than_there_were_are_a_failure() -> None:
     case = "<testcase>%s</testcase>"
 
-    def outcome(*inner: str) -> Any:
+    def outcome(*inner: str, others: Any = ()) -> Any:
         cases = "".join(case % text for text in inner)
         report = "<testsuites><testsuite>%s</testsuite></testsuites>" % cases
-        return compat.outcome([ElementTree.fromstring(report)], least=3)
+        return compat.outcome([ElementTree.fromstring(report), *others], least=3)
 
     assert outcome("", "", "") == {"passed": 3, "failed": 0}
     assert outcome("", "", "<skipped/>") == {"passed": 2, "failed": 1}
     assert outcome("", "", "", "<failure/>") == {"passed": 3, "failed": 1}
     assert outcome("<error/>") == {"passed": 0, "failed": 3}
+    assert outcome("", "", "", "", others=[None]) == {"passed": 4, "failed": 1}
     assert compat.outcome([None], least=3) == {"passed": 0, "failed": 3}
 
 

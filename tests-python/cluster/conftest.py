@@ -120,5 +120,7 @@ def _running(cluster: SessionCluster) -> Iterator[SessionCluster]:
         cluster.start()
         yield cluster
     finally:
-        cluster.stop()
-        cluster.end_orphans()
+        try:
+            cluster.stop()
+        finally:
+            cluster.end_orphans()

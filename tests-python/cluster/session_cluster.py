@@ -25,8 +25,8 @@ FIRST_PROMETHEUS_PORT = 29_249
 
 def until(condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
     """
-    Waits for something that another process does, and gives it. A REST interface that is too busy
-    to answer is asked again.
+    Waits for something that another process does, and gives it. A REST interface that does not
+    answer, or with an error, is asked again.
 
     :raises TimeoutError: It did not happen.
     """

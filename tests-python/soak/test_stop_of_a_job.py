@@ -14,6 +14,7 @@ from local_job import RunningJob, StopError
 Answer = Optional[tuple[int, Any]]
 MADE = (200, {"status": {"id": "COMPLETED"}, "operation": {"location": "file:///savepoint"}})
 ASKED = (202, {"request-id": "of no interest"})
+BUSY = (503, {"errors": ["ask timed out"]})
 NOT_YET = (200, {"status": {"id": "IN_PROGRESS"}})
 
 
@@ -59,9 +60,9 @@ def job(answers: list[Answer]) -> Iterator[tuple[RunningJob, list[str]]]:
 
 
 def test_answers_that_are_lost_are_asked_for_again_and_make_one_savepoint() -> None:
-    with job([None, ASKED, NOT_YET, None, MADE]) as (running, asked):
+    with job([None, BUSY, ASKED, NOT_YET, None, BUSY, MADE]) as (running, asked):
         assert running.stop(Path("/savepoints"), drain=False) == "file:///savepoint"
-    assert len(asked) == 5
+    assert len(asked) == 7
     assert len(set(asked)) == 1
 
 

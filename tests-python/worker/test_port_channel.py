@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyflink_async_batch._proto import async_batch_pb2
 from pyflink_async_batch._worker.answerer import BatchTooLargeError
-from pyflink_async_batch._worker.port_channel import PortChannel
+from pyflink_async_batch._worker.port_channel import PortChannel, _holder, _let_hold, _Loan
 
 FrameHeader = async_batch_pb2.FrameHeader
 Struct = ctypes.c_int64 * 10
@@ -175,6 +175,28 @@ def test_a_batch_is_lent_until_it_is_dropped(allocated: Any) -> None:
     channel._give_back()
     assert port.lent == {}
     assert allocated() == 0
+    channel.close()
+
+
+def test_a_child_that_was_moved_keeps_the_memory_of_its_batch() -> None:
+    """Whoever imports an array may take one of those below it, and release the rest."""
+    port = Port()
+    channel = channel_of(port)
+    port.submit(FrameHeader(batch_id=1), batch_of([5, 6]))
+    port.poll(None)
+    _let_hold(port.incoming, _holder(_Loan(channel._on_let_go, 1)))
+    top = Struct.from_address(port.incoming)
+    child = Struct.from_address(ctypes.c_int64.from_address(top[CHILDREN]).value)
+    moved = Struct(*child)
+    child[RELEASE] = 0
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(top[RELEASE])(port.incoming)
+    channel._give_back()
+    assert sorted(port.lent) == [1]
+    column = pa.Array._import_from_c(ctypes.addressof(moved), pa.int64())
+    assert column.to_pylist() == [5, 6]
+    del column
+    channel._give_back()
+    assert port.lent == {}
     channel.close()
 
 

@@ -169,8 +169,10 @@ class PortChannel:
                 self._give_back()
 
     def _give_back(self) -> None:
-        while self._returned:
-            self._port("release", self._returned.popleft())
+        # Several threads may be here once this is closed.
+        with contextlib.suppress(IndexError):
+            while True:
+                self._port("release", self._returned.popleft())
 
     def send(self, header: Any) -> None:
         """Gives an answer that is all header."""

@@ -122,7 +122,8 @@ public final class LentBatch implements AutoCloseable {
      * @param struct address of a {@code struct ArrowArray} of the other party
      * @param release address of the function that it calls when it lets go; has to mark the struct
      *     as released
-     * @param id for that function, as the struct's private data, not 0; arrays below have 0
+     * @param id for the other party, as the struct's private data, not 0. It puts in its place, and
+     *     in that of the 0 in arrays below, what that function expects, before anybody releases one
      */
     public void lend(long struct, long release, long id) {
         for (long child : children) {

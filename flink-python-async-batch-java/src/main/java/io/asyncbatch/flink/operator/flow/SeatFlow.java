@@ -194,8 +194,9 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
         if (formingComesFirst && dispatcher.slotsAreTaken()) {
             dispatchFirst(this::closeWhatHoldsTheFence);
         }
-        // One that was let through before may just have got the permit that it still waited for.
-        if (!dispatcher.hasUnfinished()) {
+        // One that was let through before may just have got the permit that it still waited for, or
+        // have been refused it, so that its rows leave.
+        if (!dispatcher.hasUnfinished() && !queue.canEmit()) {
             dispatcher.dispatchBeyondCapacity();
         }
     }
