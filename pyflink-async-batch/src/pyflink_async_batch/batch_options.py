@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
-from pyflink_async_batch.option_checks import MAX_JAVA_LONG, DurationLike, one_of, positive_int, positive_millis
+from pyflink_async_batch.option_checks import (
+    MAX_JAVA_LONG,
+    DurationLike,
+    one_of,
+    positive_int,
+    positive_millis,
+)
 
 __all__ = ["BatchInferenceOptions"]
 

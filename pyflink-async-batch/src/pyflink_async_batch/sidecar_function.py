@@ -4,7 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
-from pyflink_async_batch.option_checks import MAX_JAVA_LONG, DurationLike, positive_int, positive_millis
+from pyflink_async_batch.option_checks import (
+    MAX_JAVA_LONG,
+    DurationLike,
+    positive_int,
+    positive_millis,
+)
 
 __all__ = ["GpuSidecarAsyncBatchFunction", "TensorField"]
 

@@ -4,9 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * How long the next calls of batches have been held up by a limit, a breaker or a budget.
- * Told only where batches have spans. Owned by the mailbox thread; all times are of the monotonic
- * clock.
+ * How long the next calls of batches have been held up by a limit, a breaker or a budget. Told only
+ * where batches have spans. Owned by the mailbox thread; all times are of the monotonic clock.
  */
 final class PermitWaits {
 
