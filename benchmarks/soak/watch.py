@@ -1,6 +1,7 @@
 """What the processes hold while the job runs, and between two incarnations of it."""
 
 import contextlib
+import subprocess
 import threading
 import time
 from typing import Callable, Dict, List, NamedTuple
@@ -11,6 +12,8 @@ from . import processes
 from .processes import Holdings
 
 _SECONDS_BETWEEN = 2.0
+_LOOKS_BETWEEN_COLLECTIONS = 10
+_COLLECTION_SECONDS = 60.0
 _SETTLE_SECONDS = 20.0
 
 Watched = Callable[[], Dict[str, List[psutil.Process]]]
@@ -58,12 +61,33 @@ class Watch:
         self.idle.append(found)
 
     def _run(self) -> None:
+        looks = 0
         while not self._over.wait(_SECONDS_BETWEEN):
-            seconds = time.monotonic() - self._began
             # A process may go while it is looked at.
-            with contextlib.suppress(psutil.NoSuchProcess, OSError):
-                for role, members in self._watched().items():
+            with contextlib.suppress(psutil.NoSuchProcess, OSError, subprocess.TimeoutExpired):
+                watched = self._watched()
+                if looks % _LOOKS_BETWEEN_COLLECTIONS == 0:
+                    for process in watched[processes.TASK_MANAGER]:
+                        _collect(process)
+                looks += 1
+                seconds = time.monotonic() - self._began
+                for role, members in watched.items():
                     self.samples += [_sample(seconds, role, process) for process in members]
+
+
+def _collect(process: psutil.Process) -> None:
+    """
+    Has a JVM let go of what nothing holds. By itself it keeps the classes of attempts that have
+    ended until their space is full, which takes longer than a run of ten minutes.
+    """
+    subprocess.run(
+        ["jcmd", str(process.pid), "GC.run"],
+        # It may be on its way out.
+        check=False,
+        timeout=_COLLECTION_SECONDS,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _sample(seconds: float, role: str, process: psutil.Process) -> Sample:
