@@ -102,6 +102,8 @@ def one_job_of(environment: StreamExecutionEnvironment) -> StreamExecutionEnviro
     return fresh
 
 
+# Hypothesis throws most draws of so many rows away, which takes minutes of a slow machine.
+@pytest.mark.timeout(600)
 @few_jobs_with_many_values
 @given(rows=st.lists(ROWS, min_size=50, max_size=200))
 def test_values_survive_the_way_there_and_back(
