@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
 from pyflink_async_batch.option_checks import (
+    MAX_JAVA_INT,
     MAX_JAVA_LONG,
     DurationLike,
     one_of,
@@ -15,7 +16,6 @@ from pyflink_async_batch.option_checks import (
 
 __all__ = ["BatchInferenceOptions"]
 
-_MAX_JAVA_INT = 2**31 - 1
 
 #: The options by their names in a configuration of Flink's.
 _KEYS = frozenset(
@@ -225,7 +225,7 @@ def _millis(option: str, value: Any) -> Optional[str]:
 
 
 def _positive(option: str, value: Any) -> Optional[str]:
-    return None if value is None else str(positive_int(option, value, _MAX_JAVA_INT))
+    return None if value is None else str(positive_int(option, value, MAX_JAVA_INT))
 
 
 def _natural(option: str, value: Any) -> Optional[str]:

@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from pyflink_async_batch.errors import InvalidOptionError, InvalidOptionTypeError
 from pyflink_async_batch.option_checks import (
+    MAX_JAVA_INT,
     MAX_JAVA_LONG,
     DurationLike,
     positive_int,
@@ -13,7 +14,6 @@ from pyflink_async_batch.option_checks import (
 
 __all__ = ["GpuSidecarAsyncBatchFunction", "TensorField"]
 
-_MAX_JAVA_INT = 2**31 - 1
 
 _DATA_TYPES = (
     "BOOL",
@@ -262,7 +262,7 @@ def _millis(option: str, value: Any) -> int:
 
 
 def _int(option: str, value: Any) -> int:
-    return positive_int(option, value, _MAX_JAVA_INT)
+    return positive_int(option, value, MAX_JAVA_INT)
 
 
 def _long(option: str, value: Any) -> int:
