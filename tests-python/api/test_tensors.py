@@ -102,6 +102,13 @@ def test_rows_may_be_empty() -> None:
     assert column_of(np.zeros((2, 0))).to_pylist() == [[], []]
 
 
+def test_an_empty_column_may_come_without_offsets() -> None:
+    column = pa.Array.from_buffers(
+        pa.list_(pa.float64()), 0, [None, None], children=[pa.array([], pa.float64())]
+    )
+    assert tensor_batch(column, (2, 3)).shape == (0, 2, 3)
+
+
 def test_what_numpy_lays_out_differently_is_copied_in_order() -> None:
     assert column_of(np.asfortranarray([[1, 2], [3, 4]])).to_pylist() == [[1, 2], [3, 4]]
     assert column_of(np.array([1, 2], ">i4")).to_pylist() == [1, 2]

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 from codec_calls import decode, encode
 from codec_types import schema_of
+from column_calls import elements_of
 from pyflink.common import Row, Types
 from pyflink_async_batch._worker.batch_decoder import BatchDecoder, MalformedBatch
 from pyflink_async_batch._worker.result_encoder import ResultEncoder
@@ -36,6 +37,44 @@ def test_truncated_bodies_are_refused(type_info, value):
     for length in range(len(whole) - 8):
         with pytest.raises(MalformedBatch):
             decode(schema, whole[:length], 1)
+
+
+def without_offsets(kind):
+    """An empty column of lists or maps, with bytes behind its buffer that are no offset."""
+    nowhere = pa.py_buffer(b"\xff" * 64).slice(0, 0)
+    return pa.Array.from_buffers(kind, 0, [None, nowhere], children=[pa.nulls(0, entries_of(kind))])
+
+
+def entries_of(kind):
+    return (
+        pa.struct([kind.key_field, kind.item_field]) if pa.types.is_map(kind) else kind.value_type
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_info", "value"),
+    [
+        (Types.MAP(Types.STRING(), Types.LIST(Types.LONG())), {}),
+        (Types.MAP(Types.STRING(), Types.MAP(Types.STRING(), Types.LONG())), {}),
+        (Types.LIST(Types.LIST(Types.LONG())), []),
+        (Types.LIST(Types.MAP(Types.STRING(), Types.LONG())), []),
+    ],
+)
+def test_an_empty_column_may_come_without_offsets(type_info, value):
+    """As Java writes it. Arrow takes the first one from behind the buffer then."""
+    schema = schema_of(type_info)
+    kind = schema.field(0).type
+    if pa.types.is_map(kind):
+        parts = [pa.array([], kind.key_type), without_offsets(kind.item_type)]
+        entries = pa.StructArray.from_arrays(parts, fields=[kind.key_field, kind.item_field])
+    else:
+        entries = without_offsets(kind.value_type)
+    offsets = pa.py_buffer(bytes(8))
+    column = pa.Array.from_buffers(kind, 1, [None, offsets], children=[entries])
+    batch = pa.RecordBatch.from_arrays([column], schema=schema)
+    assert BatchDecoder(schema).rows(batch) == [value]
+    assert elements_of(type_info, column) == [value]
+    assert elements_of(type_info, without_offsets(kind)) == []
 
 
 def test_a_corrupt_offset_is_refused_instead_of_read():

@@ -370,9 +370,8 @@ def owner(offsets: Any, position: int) -> int:
 
 
 def _raw_offsets(column: pa.Array) -> Any:
-    offsets = column.offsets.to_numpy()
-    # An empty column may come without any.
-    return offsets if len(offsets) else np.zeros(1, np.int32)
+    # An empty column may come without any: Arrow would read past the end of the buffer.
+    return column.offsets.to_numpy() if len(column) else np.zeros(1, np.int32)
 
 
 def _summed(lengths: Any) -> Any:

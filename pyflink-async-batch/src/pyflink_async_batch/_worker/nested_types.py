@@ -43,9 +43,9 @@ class SequenceType(ElementType):
         self._numpy_dtype = _numpy_dtype(arrow_type.value_type)
 
     def decode(self, column: pa.Array) -> List[Any]:
+        if not len(column):
+            return []  # its offsets may be missing: Arrow would read past the end of the buffer
         ends = column.offsets.to_pylist()
-        if not ends:
-            return []
         first = ends[0]
         elements = self._element.decode(column.values.slice(first, ends[-1] - first))
         check_nulls(self._element, elements, self._nullable_elements)
@@ -99,9 +99,9 @@ class MapType(ElementType):
         self._value = value
 
     def decode(self, column: pa.Array) -> List[Any]:
+        if not len(column):
+            return []  # its offsets may be missing: Arrow would read past the end of the buffer
         ends = column.offsets.to_pylist()
-        if not ends:
-            return []
         first, length = ends[0], ends[-1] - ends[0]
         keys = self._key.decode(column.keys.slice(first, length))
         check_nulls(self._key, keys, False)
