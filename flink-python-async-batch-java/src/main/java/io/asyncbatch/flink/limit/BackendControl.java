@@ -177,7 +177,9 @@ public final class BackendControl {
         }
 
         /**
-         * Takes the right to one call now.
+         * Takes the right to one call now. Who has none only because retries are bounded keeps what
+         * he was woken for: he may have a first attempt to make, else he has to {@linkplain
+         * #standDown stand down}.
          *
          * @param attempt of this batch, from 1; others than the first are retries
          * @param rows rows of the call, at least 1
@@ -191,9 +193,14 @@ public final class BackendControl {
             CircuitBreaker.State before;
             CircuitBreaker.State after;
             synchronized (BackendControl.this) {
-                if (!isPaused(nowNanos) && isFullFor(this)) {
-                    startWaiting(this);
-                    return null;
+                if (!isPaused(nowNanos)) {
+                    if (isFullFor(this)) {
+                        startWaiting(this);
+                        return null;
+                    }
+                    if (isBudgeted(attempt) && !budget.allowsRetry(nowNanos)) {
+                        return null;
+                    }
                 }
                 before = state();
                 boolean keptOthersWaiting = stopWaiting(this);
@@ -252,7 +259,7 @@ public final class BackendControl {
                 if (isPaused(nowNanos)) {
                     return pausedUntilNanos - nowNanos;
                 }
-                if (isWaiting) {
+                if (isWaiting && isFullFor(this)) {
                     return UNTIL_WOKEN;
                 }
                 if (breaker != null && breaker.nanosUntilProbe(nowNanos) > 0) {

@@ -52,12 +52,17 @@ public final class RetryBudget {
 
     /** Takes the right to one retry. False if there is none now. */
     public boolean tryRetry(long nowNanos) {
-        int now = bucketOf(nowNanos);
-        if (sum(retries) >= (long) (share * sum(successes)) + reserve) {
+        if (!allowsRetry(nowNanos)) {
             return false;
         }
-        retries[now]++;
+        retries[bucketOf(nowNanos)]++;
         return true;
+    }
+
+    /** What {@link #tryRetry} would answer. */
+    boolean allowsRetry(long nowNanos) {
+        bucketOf(nowNanos);
+        return sum(retries) < (long) (share * sum(successes)) + reserve;
     }
 
     /** When the window has moved on far enough for {@link #tryRetry} to answer otherwise. */

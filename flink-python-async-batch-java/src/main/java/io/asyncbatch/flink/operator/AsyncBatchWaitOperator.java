@@ -331,6 +331,11 @@ public final class AsyncBatchWaitOperator<IN, OUT> extends EmittingOperator<OUT>
     }
 
     @Override
+    public boolean awaitsSlot() {
+        return flow.awaitsSlot();
+    }
+
+    @Override
     public void onSlotFree() {
         flow.onSlotFree();
     }

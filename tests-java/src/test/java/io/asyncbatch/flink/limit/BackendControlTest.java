@@ -194,6 +194,47 @@ class BackendControlTest {
         assertThat(caller.tryCall(2, 1, 1, 10 * SECOND)).isNotNull();
     }
 
+    /** Otherwise two with a retry and a first attempt wake each other without an end. */
+    @Test
+    void whoHasNoBudgetForARetryKeepsHisTurnForAFirstAttempt() {
+        RetryBudget spent = new RetryBudget(0, 1);
+        spent.tryRetry(0);
+        BackendControl control = new BackendControl(new FixedLimit(1), null, spent);
+        Caller one = join(control, "one");
+        Caller other = join(control, "other");
+        Permit last = call(control.join(() -> {}));
+        assertThat(call(one)).isNull();
+        assertThat(call(other)).isNull();
+        last.succeed(0);
+        assertThat(woken).containsExactly("one");
+
+        assertThat(one.tryCall(2, 1, 1, 0)).isNull();
+        assertThat(one.nanosUntilTry(2, 0)).isEqualTo(SECOND);
+        assertThat(one.nanosUntilTry(1, 0)).isZero();
+        assertThat(call(other)).as("what is kept for another").isNull();
+        assertThat(woken).containsExactly("one");
+        assertThat(call(one)).isNotNull();
+    }
+
+    @Test
+    void whoHasNoBudgetForARetryGivesHisTurnToOthersByStandingDown() {
+        RetryBudget spent = new RetryBudget(0, 1);
+        spent.tryRetry(0);
+        BackendControl control = new BackendControl(new FixedLimit(1), null, spent);
+        Caller one = join(control, "one");
+        Caller other = join(control, "other");
+        Permit last = call(control.join(() -> {}));
+        assertThat(call(one)).isNull();
+        assertThat(call(other)).isNull();
+        last.succeed(0);
+
+        assertThat(one.tryCall(2, 1, 1, 0)).isNull();
+        one.standDown();
+        assertThat(woken).containsExactly("one", "other");
+        assertThat(one.nanosUntilTry(2, 0)).isEqualTo(SECOND);
+        assertThat(call(other)).isNotNull();
+    }
+
     @Test
     void aSecondCallTakesABudgetAndAPermitThatNobodyWaitsFor() {
         BackendControl control = new BackendControl(new FixedLimit(3), null, new RetryBudget(0, 2));

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.asyncbatch.flink.CircuitBreakerOptions.WhenOpen;
 import io.asyncbatch.flink.Concurrency;
 import io.asyncbatch.flink.OnFailure;
+import io.asyncbatch.flink.RetryBudgetOptions;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import java.util.List;
 import org.junit.jupiter.api.Timeout;
@@ -101,6 +102,73 @@ class SharedBackendTest {
             stays.runMails();
             assertThat(open(stays)).isEqualTo(1);
         }
+    }
+
+    /** Otherwise two that have both wake each other at full speed, and none of them calls. */
+    @ParameterizedTest
+    @EnumSource
+    void aRetryWithoutBudgetCostsNoTurnOfRowsThatAreNew(OutputMode mode) throws Exception {
+        try (var one = subtask(retriesOnce(mode, "turns"), 0, 2);
+                var other = subtask(retriesOnce(mode, "turns"), 1, 2)) {
+            haveRetriesWaitForTheBudget(one, other);
+            one.rows(3);
+            row(other, 4);
+            row(one, 5);
+            one.succeed(one.invoker.invocations.size() - 1);
+            other.runMails();
+            assertThat(other.invoker.batches()).endsWith(List.of(4));
+            one.runMails();
+            assertThat(open(one)).isZero();
+            other.succeed(other.invoker.invocations.size() - 1);
+            one.runMails();
+            assertThat(one.invoker.batches()).endsWith(List.of(5));
+        }
+    }
+
+    /** What is kept for somebody whose retry came due meanwhile is kept from all others. */
+    @ParameterizedTest
+    @EnumSource
+    void whoHasNothingButARetryWithoutBudgetLetsOthersGo(OutputMode mode) throws Exception {
+        try (var one = subtask(retriesOnce(mode, "retries"), 0, 2);
+                var other = subtask(retriesOnce(mode, "retries"), 1, 2)) {
+            spendTheBudget(one);
+            other.rows(2);
+            other.invoker.invocations.get(0).retry(10);
+            other.runMails();
+            one.rows(3);
+            other.advance(10);
+            row(one, 4);
+            one.succeed(2);
+            other.runMails();
+            one.runMails();
+            assertThat(open(other)).isZero();
+            assertThat(one.invoker.batches()).endsWith(List.of(4));
+        }
+    }
+
+    private static Settings retriesOnce(OutputMode mode, String name) {
+        return settings(mode, name, 1).timeout(60_000).retryBudget(new RetryBudgetOptions(0, 1));
+    }
+
+    /** Each has a row that waits for the budget, and no call is under way. */
+    private static void haveRetriesWaitForTheBudget(
+            OperatorRig<Integer> one, OperatorRig<Integer> other) throws Exception {
+        spendTheBudget(one);
+        other.rows(2);
+        other.invoker.invocations.get(0).retry(10);
+        other.runMails().advance(10);
+        assertThat(other.invoker.invocations).hasSize(1);
+        assertThat(open(one) + open(other)).isZero();
+    }
+
+    /** A row of it is repeated once, and waits for the budget then. */
+    private static void spendTheBudget(OperatorRig<Integer> one) throws Exception {
+        one.rows(1);
+        one.invoker.invocations.get(0).retry(10);
+        one.runMails().advance(10);
+        one.invoker.invocations.get(1).retry(10);
+        one.runMails().advance(10);
+        assertThat(one.invoker.invocations).hasSize(2);
     }
 
     /** Else a job's last subtasks would have fewer and fewer calls, for a backend that is idle. */

@@ -151,6 +151,11 @@ public final class BatchFormer<IN> {
         }
     }
 
+    /** Whether the batch that is open would close if there were a free slot. */
+    public boolean awaitsSlot() {
+        return overdue;
+    }
+
     /** The rows of the batch that is still open. */
     public BatchRows<IN> rows() {
         return rows;

@@ -71,6 +71,9 @@ public interface RowFlow<IN, OUT> {
     /** A call took this long. */
     void onCallEnded(long nanos);
 
+    /** Whether a batch that is forming would close if there were a free slot. */
+    boolean awaitsSlot();
+
     /** A slot became free and no batch that waited took it. */
     void onSlotFree();
 

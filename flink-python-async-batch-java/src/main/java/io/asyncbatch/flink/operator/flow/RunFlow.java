@@ -106,6 +106,11 @@ public final class RunFlow<IN, OUT> implements RowFlow<IN, OUT> {
     }
 
     @Override
+    public boolean awaitsSlot() {
+        return former.awaitsSlot();
+    }
+
+    @Override
     public void onSlotFree() {
         former.onSlotFree();
     }

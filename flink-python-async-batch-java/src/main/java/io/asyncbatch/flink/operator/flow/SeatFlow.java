@@ -236,6 +236,16 @@ public final class SeatFlow<IN, OUT> implements RowFlow<IN, OUT> {
     }
 
     @Override
+    public boolean awaitsSlot() {
+        for (Bucket<IN, OUT> bucket : buckets) {
+            if (bucket.former().awaitsSlot()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
     public void onSlotFree() {
         oldestFirst().forEach(bucket -> bucket.former().onSlotFree());
     }

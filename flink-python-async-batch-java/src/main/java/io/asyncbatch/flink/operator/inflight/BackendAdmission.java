@@ -269,6 +269,11 @@ public final class BackendAdmission implements CallAdmission {
     }
 
     @Override
+    public void onlyRetriesWait() {
+        caller.standDown();
+    }
+
+    @Override
     public void endInput() {
         lease.finish();
     }

@@ -166,6 +166,11 @@ public final class BatchDispatcher<IN, OUT>
     }
 
     @Override
+    public boolean wantsRoom() {
+        return listener.awaitsSlot();
+    }
+
+    @Override
     public void hasRoom() throws Exception {
         listener.onSlotFree();
     }

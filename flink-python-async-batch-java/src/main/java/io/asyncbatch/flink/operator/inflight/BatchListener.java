@@ -26,6 +26,9 @@ public interface BatchListener<IN, OUT> {
     /** A call for a whole batch succeeded. */
     void onSuccess(int rows, long bytes);
 
+    /** Whether {@link #onSlotFree} is to be called as soon as that is so. */
+    boolean awaitsSlot();
+
     /** A slot became free and no batch that waited took it. */
     void onSlotFree();
 

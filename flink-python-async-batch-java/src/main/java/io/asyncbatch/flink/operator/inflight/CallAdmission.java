@@ -105,6 +105,9 @@ public interface CallAdmission extends AutoCloseable {
     /** Nothing waits to be called for. */
     void nothingWaits();
 
+    /** Nothing but what was told {@link Answer#RETRIES_WAIT} waits to be called for. */
+    void onlyRetriesWait();
+
     /** The input ended and all its calls did: nothing is asked for any more. */
     void endInput();
 
@@ -177,6 +180,9 @@ public interface CallAdmission extends AutoCloseable {
 
         @Override
         public void nothingWaits() {}
+
+        @Override
+        public void onlyRetriesWait() {}
 
         @Override
         public void endInput() {}

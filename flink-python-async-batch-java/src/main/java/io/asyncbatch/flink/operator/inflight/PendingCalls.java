@@ -40,7 +40,10 @@ final class PendingCalls<IN, OUT> {
         /** The next call of a batch, whose turn it is otherwise, may not begin yet. */
         void awaitsPermit(Batch<IN, OUT> batch);
 
-        /** A batch that comes now is called for at once, which was not so when asked last. */
+        /** Whether a batch is to be closed as soon as it would be called for at once. */
+        boolean wantsRoom();
+
+        /** A batch that comes now is called for at once, and that is wanted. */
         void hasRoom() throws Exception;
     }
 
@@ -64,9 +67,6 @@ final class PendingCalls<IN, OUT> {
     private final Maker<IN, OUT> maker;
 
     private final Deque<Due<IN, OUT>> due = new ArrayDeque<>(0);
-
-    /** Whether somebody was told that there is no room, and not yet that there is. */
-    private boolean roomIsWanted;
 
     /** Whether a call that is due could not be made when that was tried last. */
     private boolean dueWaits;
@@ -103,9 +103,7 @@ final class PendingCalls<IN, OUT> {
 
     /** Whether the call of a batch that comes now is made at once, unless it is too heavy. */
     boolean hasRoom() {
-        boolean room = gate.isOpenToAll() && slots.hasFree() && !dueWaits && admission.hasRoom();
-        roomIsWanted |= !room;
-        return room;
+        return gate.isOpenToAll() && slots.hasFree() && !dueWaits && admission.hasRoom();
     }
 
     /** Makes what may be made now. A call of this by what it calls comes after it. */
@@ -123,17 +121,22 @@ final class PendingCalls<IN, OUT> {
         } finally {
             making = false;
         }
-        if (roomIsWanted && hasRoom()) {
-            roomIsWanted = false;
+        if (maker.wantsRoom() && hasRoom()) {
             maker.hasRoom();
+            // Nothing else may have been waited for.
+            makeAll();
         }
     }
 
     private void makeSome() throws Exception {
         dueWaits = false;
         boolean nobodyWaits = makeInTurn() && makeDue() && makeNew();
-        if (nobodyWaits && due.isEmpty() && !roomIsWanted) {
-            admission.nothingWaits();
+        if (nobodyWaits && !(maker.wantsRoom() && slots.hasFree())) {
+            if (due.isEmpty()) {
+                admission.nothingWaits();
+            } else {
+                admission.onlyRetriesWait();
+            }
         }
     }
 

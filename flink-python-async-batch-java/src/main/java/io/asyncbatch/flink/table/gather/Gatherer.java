@@ -161,6 +161,11 @@ final class Gatherer<IN, OUT> implements BatchListener<IN, OUT> {
     }
 
     @Override
+    public boolean awaitsSlot() {
+        return former.awaitsSlot();
+    }
+
+    @Override
     public void onSlotFree() {
         former.onSlotFree();
     }
