@@ -38,7 +38,7 @@ public final class PythonBackend {
     /** Where the Python side resolves what is named here. */
     private static final String MODULE = "pyflink_async_batch._table.by_name";
 
-    private static final Duration LONGEST_OPEN_TIMEOUT = Duration.ofDays(365);
+    private static final int LONGEST_OPEN_TIMEOUT_DAYS = 365;
 
     private static final Pattern NAME =
             Pattern.compile("[\\p{L}_][\\w.]*:[\\p{L}_][\\w.]*", Pattern.UNICODE_CHARACTER_CLASS);
@@ -132,16 +132,9 @@ public final class PythonBackend {
     }
 
     private static WorkerLimits limits(ReadableConfig options) {
-        Duration openTimeout = options.get(OPEN_TIMEOUT);
-        if (openTimeout.compareTo(Duration.ofMillis(1)) < 0
-                || openTimeout.compareTo(LONGEST_OPEN_TIMEOUT) > 0) {
-            throw new ValidationException(
-                    "'%s' must be between 1 ms and %d days, got %s"
-                            .formatted(
-                                    OPEN_TIMEOUT.key(),
-                                    LONGEST_OPEN_TIMEOUT.toDays(),
-                                    openTimeout));
-        }
+        Duration openTimeout =
+                DurationRange.require(
+                        OPEN_TIMEOUT, options.get(OPEN_TIMEOUT), LONGEST_OPEN_TIMEOUT_DAYS);
         try {
             return new WorkerLimits(
                     openTimeout.toMillis(),

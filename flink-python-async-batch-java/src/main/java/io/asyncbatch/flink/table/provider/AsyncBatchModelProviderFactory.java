@@ -15,6 +15,7 @@ import io.asyncbatch.flink.table.AsyncBatchModelOptions.RetryStrategy;
 import io.asyncbatch.flink.table.PythonModelOptions;
 import io.asyncbatch.flink.table.SidecarModelOptions;
 import io.asyncbatch.flink.table.backend.CallRetries;
+import io.asyncbatch.flink.table.backend.DurationRange;
 import io.asyncbatch.flink.table.backend.PythonBackend;
 import io.asyncbatch.flink.table.backend.SidecarBackend;
 import java.time.Duration;
@@ -213,11 +214,11 @@ public final class AsyncBatchModelProviderFactory implements ModelProviderFactor
         if (most < 1) {
             throw new ValidationException("'max-attempts' must be positive, got " + most);
         }
-        Duration delay = requireDelay(options, RETRY_DELAY);
+        Duration delay = DurationRange.require(RETRY_DELAY, options.get(RETRY_DELAY), 1);
         if (strategy == RetryStrategy.FIXED_DELAY) {
             return new CallRetries(most, delay, 1, delay);
         }
-        Duration longest = requireDelay(options, RETRY_MAX_DELAY);
+        Duration longest = DurationRange.require(RETRY_MAX_DELAY, options.get(RETRY_MAX_DELAY), 1);
         if (longest.compareTo(delay) < 0) {
             throw new ValidationException(
                     "'retry-max-delay' must be at least 'retry-delay' = %s, got %s"
@@ -233,14 +234,5 @@ public final class AsyncBatchModelProviderFactory implements ModelProviderFactor
                     "'%s' means nothing where '%s' is '%s'"
                             .formatted(option.key(), RETRY_STRATEGY.key(), strategy));
         }
-    }
-
-    private static Duration requireDelay(Configuration options, ConfigOption<Duration> option) {
-        Duration value = options.get(option);
-        if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(Duration.ofDays(1)) > 0) {
-            throw new ValidationException(
-                    "'%s' must be between 1 ms and a day, got %s".formatted(option.key(), value));
-        }
-        return value;
     }
 }

@@ -8,6 +8,7 @@ import io.asyncbatch.flink.AsyncBatchOptions;
 import io.asyncbatch.flink.operator.BatchSettings;
 import io.asyncbatch.flink.operator.BatchSettings.OutputMode;
 import io.asyncbatch.flink.operator.FailureHandling;
+import io.asyncbatch.flink.table.backend.DurationRange;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -36,8 +37,8 @@ final class PredictCall {
                             BATCH_SIZE.key(),
                             BATCH_TIMEOUT.key()));
 
-    /** Stands for no deadline, far from an overflow of the clock. */
-    private static final Duration LONGEST = Duration.ofDays(365);
+    /** The longest deadline, which also stands for none: far from an overflow of the clock. */
+    private static final int LONGEST_DAYS = 365;
 
     private final ReadableConfig model;
     private final ReadableConfig call;
@@ -72,7 +73,8 @@ final class PredictCall {
                                         session.get(
                                                 ExecutionConfigOptions
                                                         .TABLE_EXEC_ASYNC_ML_PREDICT_TIMEOUT));
-        Duration batchTimeout = requireWithin(BATCH_TIMEOUT, callOrModel(BATCH_TIMEOUT));
+        Duration batchTimeout =
+                DurationRange.require(BATCH_TIMEOUT, callOrModel(BATCH_TIMEOUT), LONGEST_DAYS);
         int batchSize = batchSize(maxConcurrentOperations);
         return new BatchSettings(
                 OutputMode.UNORDERED,
@@ -127,9 +129,9 @@ final class PredictCall {
     private long deadlineMillis(Duration rowTimeout, Duration batchTimeout) {
         Duration timeout = model.get(TIMEOUT);
         if (timeout == null) {
-            return LONGEST.toMillis();
+            return Duration.ofDays(LONGEST_DAYS).toMillis();
         }
-        requireWithin(TIMEOUT, timeout);
+        DurationRange.require(TIMEOUT, timeout, LONGEST_DAYS);
         requireBefore(rowTimeout, TIMEOUT, timeout.plus(batchTimeout));
         return timeout.toMillis();
     }
@@ -150,15 +152,6 @@ final class PredictCall {
                                             .key()));
         }
         return latest.toMillis();
-    }
-
-    private static Duration requireWithin(ConfigOption<Duration> option, Duration value) {
-        if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(LONGEST) > 0) {
-            throw new ValidationException(
-                    "'%s' must be between 1 ms and 365 days, got %s"
-                            .formatted(option.key(), value));
-        }
-        return value;
     }
 
     private <T> T callOrModel(ConfigOption<T> option) {
