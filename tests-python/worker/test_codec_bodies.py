@@ -61,7 +61,7 @@ def entries_of(kind):
     ],
 )
 def test_an_empty_column_may_come_without_offsets(type_info, value):
-    """As Java writes it. Arrow takes the first one from behind the buffer then."""
+    """As Arrow Java wrote it before 19. Arrow takes one from behind the buffer then."""
     schema = schema_of(type_info)
     kind = schema.field(0).type
     if pa.types.is_map(kind):
