@@ -289,6 +289,8 @@ final class Schedule implements SimulatedSubtask.Job {
     public void goOnUntilMail(SimulatedMailbox waiting) {
         while (!waiting.hasMail() && waiting.waitsInVain()) {
             if (!step()) {
+                // One that was told to fail is cancelled where it waits.
+                places.forEach(place -> place.subtask.checkThatItGoesOn());
                 fail("an operator waits, and nothing will ever happen");
             }
         }
