@@ -197,17 +197,10 @@ class BackendControlTest {
     /** Otherwise two with a retry and a first attempt wake each other without an end. */
     @Test
     void whoHasNoBudgetForARetryKeepsHisTurnForAFirstAttempt() {
-        RetryBudget spent = new RetryBudget(0, 1);
-        spent.tryRetry(0);
-        BackendControl control = new BackendControl(new FixedLimit(1), null, spent);
+        BackendControl control = withoutBudget();
         Caller one = join(control, "one");
         Caller other = join(control, "other");
-        Permit last = call(control.join(() -> {}));
-        assertThat(call(one)).isNull();
-        assertThat(call(other)).isNull();
-        last.succeed(0);
-        assertThat(woken).containsExactly("one");
-
+        haveAPermitKeptForTheFirst(control, one, other);
         assertThat(one.tryCall(2, 1, 1, 0)).isNull();
         assertThat(one.nanosUntilTry(2, 0)).isEqualTo(SECOND);
         assertThat(one.nanosUntilTry(1, 0)).isZero();
@@ -218,16 +211,10 @@ class BackendControlTest {
 
     @Test
     void whoHasNoBudgetForARetryGivesHisTurnToOthersByStandingDown() {
-        RetryBudget spent = new RetryBudget(0, 1);
-        spent.tryRetry(0);
-        BackendControl control = new BackendControl(new FixedLimit(1), null, spent);
+        BackendControl control = withoutBudget();
         Caller one = join(control, "one");
         Caller other = join(control, "other");
-        Permit last = call(control.join(() -> {}));
-        assertThat(call(one)).isNull();
-        assertThat(call(other)).isNull();
-        last.succeed(0);
-
+        haveAPermitKeptForTheFirst(control, one, other);
         assertThat(one.tryCall(2, 1, 1, 0)).isNull();
         one.standDown();
         assertThat(woken).containsExactly("one", "other");
@@ -385,6 +372,21 @@ class BackendControlTest {
         finished.await();
         assertThat(most.get()).isBetween(1, 3);
         assertThat(control.inFlight()).isZero();
+    }
+
+    /** One call at a time, and no retries. */
+    private static BackendControl withoutBudget() {
+        RetryBudget spent = new RetryBudget(0, 1);
+        spent.tryRetry(0);
+        return new BackendControl(new FixedLimit(1), null, spent);
+    }
+
+    private void haveAPermitKeptForTheFirst(BackendControl control, Caller one, Caller other) {
+        Permit last = call(control.join(() -> {}));
+        assertThat(call(one)).isNull();
+        assertThat(call(other)).isNull();
+        last.succeed(0);
+        assertThat(woken).containsExactly("one");
     }
 
     private static BackendControl fixed(int limit) {
